@@ -1,0 +1,17 @@
+"""Every setting, with its unit and its reason. The only reader of the environment."""
+
+from config.errors import SettingsError
+from config.folders import cache_folder, state_folder
+from config.providers import Endpoint, Providers, resolve_providers
+from config.settings import Settings, load_settings
+
+__all__ = [
+    "Endpoint",
+    "Providers",
+    "Settings",
+    "SettingsError",
+    "cache_folder",
+    "load_settings",
+    "resolve_providers",
+    "state_folder",
+]

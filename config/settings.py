@@ -1,0 +1,146 @@
+"""The settings of every process, read from the environment, `.env.local` and `.env`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import dotenv
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from config.errors import SettingsError
+
+DAY = 86_400.0
+
+_SECRETS = frozenset({"livekit_api_secret", "openai_api_key", "deepgram_api_key"})
+
+
+def _url(*schemes: str) -> AfterValidator:
+    def check(value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or not parts.hostname:
+            raise ValueError(f"must be a URL that begins with {' or '.join(f'{s}://' for s in schemes)}")
+        return value.rstrip("/")
+
+    return AfterValidator(check)
+
+
+HttpUrl = Annotated[str, _url("http", "https")]
+LiveKitUrl = Annotated[str, _url("ws", "wss", "http", "https")]
+
+
+class Settings(BaseSettings):
+    """One process's settings. Durations are seconds. A name here in capitals is the variable's name."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, use_attribute_docstrings=True
+    )
+
+    livekit_url: LiveKitUrl | None = None
+    """LiveKit server, like ws://127.0.0.1:7880. Without it nothing can start but the local models."""
+
+    livekit_api_key: str | None = None
+    """LiveKit API key; goes with the secret."""
+
+    livekit_api_secret: SecretStr | None = None
+    """LiveKit API secret; signs the tokens of agents."""
+
+    grace_period: float = Field(default=60.0, ge=0, le=DAY, allow_inf_nan=False)
+    """Seconds that an agent waits after the last human left. Longer than a page reload, shorter than a bill."""
+
+    first_human_timeout: float = Field(default=120.0, ge=1, le=DAY, allow_inf_nan=False)
+    """Seconds that an agent waits for the first human. Rooms may be created long before anyone joins."""
+
+    disconnected_timeout: float = Field(default=300.0, ge=1, le=DAY, allow_inf_nan=False)
+    """Seconds on end without LiveKit until the agent ends. LiveKit's SDK gives up sooner; this is the backstop."""
+
+    max_session: float = Field(default=43_200.0, ge=1, le=7 * DAY, allow_inf_nan=False)
+    """Longest call in seconds. Nobody talks for twelve hours; a forgotten tab does."""
+
+    max_calls: int | None = Field(default=None, ge=1, le=10_000)
+    """Calls that one worker takes at once; unset = 12 per core. A full worker lets other workers be asked."""
+
+    min_free_memory_mb: int = Field(default=256, ge=0, le=1_048_576)
+    """Megabytes that must be free on the machine for another call. A call takes about 60."""
+
+    job_memory_limit_mb: int = Field(default=2_048, ge=0, le=1_048_576)
+    """Megabytes after which a call's process is ended; 0 = no limit. One leaking call must not take all down."""
+
+    idle_processes: int = Field(default=2, ge=0, le=64)
+    """Warm processes that wait for a call. Each saves the caller about a second and costs about 30 MB."""
+
+    drain_timeout: int = Field(default=3_600, ge=0, le=86_400)
+    """Seconds that a stopping worker waits for its calls to end by themselves."""
+
+    worker_port: int = Field(default=0, ge=0, le=65_535)
+    """Port of the worker's own health page; 0 = any free one, so that several workers fit on a host."""
+
+    journal_days: int = Field(default=30, ge=0, le=3_650)
+    """Days that conversations are kept on this machine; 0 = they are not written at all."""
+
+    local_models_url: HttpUrl = "http://127.0.0.1:8090"
+    """Where the models of this machine answer. Used for whatever has no key and no URL."""
+
+    local_models_host: str = "127.0.0.1"
+    """Address that `python -m local_models` listens on. It asks nobody for a key: keep it on this machine."""
+
+    local_models_port: int = Field(default=8090, ge=0, le=65_535)
+    """Port that `python -m local_models` listens on; 0 = any free one."""
+
+    openai_api_key: SecretStr | None = None
+    """Key for the language model, and for speech when TTS_PROVIDER says so or no Deepgram key is set."""
+
+    openai_base_url: HttpUrl | None = None
+    """Another OpenAI-compatible server for the language model, like http://127.0.0.1:11434/v1."""
+
+    deepgram_api_key: SecretStr | None = None
+    """Key for speech to text, and for text to speech."""
+
+    deepgram_base_url: HttpUrl | None = None
+    """Another server that speaks Deepgram's protocol, without the path: https://api.deepgram.com."""
+
+    tts_provider: Literal["auto", "openai", "deepgram", "local"] = "auto"
+    """Who speaks; auto = OpenAI with its key, else Deepgram with its key, else this machine."""
+
+    stt_model: str = Field(default="nova-3", min_length=1)
+    """Deepgram's model for speech to text."""
+
+    llm_model: str = Field(default="gpt-4.1-mini", min_length=1)
+    """Language model, unless the agent's profile names one."""
+
+    tts_model: str | None = None
+    """Model for text to speech; unset = the provider's default."""
+
+    tts_voice: str | None = None
+    """Voice, unless the agent's profile names one; unset = the provider's default."""
+
+
+def load_settings(folder: Path | None = None) -> Settings:
+    """The settings of this process.
+
+    What stands in `.env.local`, then in `.env`, is added to the environment where it is not set there
+    yet, so that child processes see the same.
+
+    Args:
+        folder: Where the two files are looked for; None = the working folder.
+
+    Raises:
+        SettingsError: A setting is wrong, with one line for each.
+    """
+    folder = Path.cwd() if folder is None else folder
+    for name in (".env.local", ".env"):
+        dotenv.load_dotenv(folder / name, override=False)
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_line(detail) for detail in error.errors(include_url=False))) from error
+
+
+def _line(detail: object) -> str:
+    assert isinstance(detail, dict)  # noqa: S101  # pydantic's ErrorDetails; a TypedDict has no class
+    field = str(detail["loc"][0])
+    shown = "***" if field in _SECRETS else repr(detail["input"])
+    meaning = (Settings.model_fields[field].description or "").split("\n")[0]
+    return f"{field.upper()}={shown}: {detail['msg'].removeprefix('Value error, ')}. {meaning}"

@@ -1,0 +1,82 @@
+"""What agent `<id>` is: its name, voice, prompt and greeting."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+_Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class ProfileError(ValueError):
+    """A stored profile that cannot be read. The message is one line: the field, its value, the way out."""
+
+
+class Profile(BaseModel):
+    """One agent's profile, as stored and sent: a JSON object with these keys; unknown keys are ignored."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    name: _Line = "Ada"
+    """Shown to the humans in the room as the agent's name."""
+
+    description: str = Field(default="", max_length=2_000)
+    """For people who choose an agent; never sent to a model."""
+
+    model: str | None = Field(default=None, max_length=200)
+    """Language model by its provider's name; None takes `LLM_MODEL`."""
+
+    voice: str | None = Field(default=None, max_length=200)
+    """Voice by its provider's name; None takes `TTS_VOICE`, then the provider's default."""
+
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    """Of the language model; None takes the model's own default."""
+
+    prompt: str = Field(min_length=1, max_length=32_000)
+    """System prompt. What the agent is and what it knows."""
+
+    examples: tuple[tuple[str, str], ...] = Field(default=(), max_length=20)
+    """Turns shown to the model before the call: (human, agent). Small models follow them better than rules."""
+
+    greeting: str = Field(default="", max_length=2_000)
+    """Said when the first human is there; empty = the agent waits to be spoken to."""
+
+    max_answer_tokens: int | None = Field(default=None, ge=1, le=100_000)
+    """Longest answer, in the model's tokens; None = the model decides."""
+
+
+def parse_profile(text: str | bytes) -> Profile:
+    """A profile from its JSON.
+
+    Raises:
+        ProfileError: Not JSON, not an object, or a field is missing or wrong.
+    """
+    try:
+        return Profile.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "profile"
+        raise ProfileError(f"{where}: {first['msg']}") from error
+
+
+DEFAULT_PROFILE = Profile(
+    name="Ada",
+    description="Receptionist of Harbour Hotel",
+    temperature=0.0,
+    prompt=(
+        "You are Ada, the voice assistant of Harbour Hotel. Answer in one short sentence, with these facts only.\n"
+        "- Breakfast is from seven to ten in the morning, on the ground floor.\n"
+        "- Check-out is at eleven in the morning.\n"
+        "- The wifi password is sunrise.\n"
+        "- The pool is on the fifth floor and is open until nine in the evening.\n"
+        "If the answer is not in these facts, say: I am sorry, I do not know that."
+    ),
+    examples=(
+        ("When is check-out?", "Check-out is at eleven in the morning."),
+        ("Do you have a helicopter?", "I am sorry, I do not know that."),
+    ),
+    greeting="Hello, this is Ada at Harbour Hotel. How can I help you?",
+    max_answer_tokens=60,
+)
+"""Every id that has no profile of its own. Its facts keep a very small model honest."""
