@@ -64,7 +64,9 @@ def _tts(settings: Settings) -> Endpoint:
     provider = settings.tts_provider
     if provider == "auto":
         # A base URL alone is often a language model only (Ollama, vLLM): it does not decide who speaks.
-        provider = "openai" if settings.openai_api_key else "deepgram" if settings.deepgram_api_key else "local"
+        provider = (
+            "openai" if settings.openai_api_key else "deepgram" if settings.deepgram_api_key else "local"
+        )
     if provider == "openai":
         return _openai(settings, model=settings.tts_model, voice=settings.tts_voice)
     if provider == "deepgram":

@@ -59,9 +59,11 @@ def agent_id_in_metadata(metadata: str) -> AgentId | None:
     try:
         parsed = json.loads(metadata)
     except (ValueError, RecursionError) as error:
-        raise AgentIdError(f"metadata is not JSON ({type(error).__name__}); send {{\"agent_id\": \"1\"}}") from error
+        raise AgentIdError(
+            f'metadata is not JSON ({type(error).__name__}); send {{"agent_id": "1"}}'
+        ) from error
     if not isinstance(parsed, dict):
-        raise AgentIdError("metadata is JSON but not an object; send {\"agent_id\": \"1\"}")
+        raise AgentIdError('metadata is JSON but not an object; send {"agent_id": "1"}')
     if "agent_id" not in parsed:
         return None
     return parse_agent_id(parsed["agent_id"])
