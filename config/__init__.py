@@ -3,10 +3,11 @@
 from config.errors import SettingsError
 from config.folders import cache_folder, state_folder
 from config.providers import Endpoint, Providers, resolve_providers
-from config.settings import Settings, load_settings
+from config.settings import LiveKitLogin, Settings, load_settings
 
 __all__ = [
     "Endpoint",
+    "LiveKitLogin",
     "Providers",
     "Settings",
     "SettingsError",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -31,6 +32,15 @@ HttpUrl = Annotated[str, _url("http", "https")]
 LiveKitUrl = Annotated[str, _url("ws", "wss", "http", "https")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveKitLogin:
+    """How to reach a LiveKit project, whole."""
+
+    url: str
+    api_key: str
+    api_secret: SecretStr
+
+
 class Settings(BaseSettings):
     """One process's settings. Durations are seconds. A name here in capitals is the variable's name."""
 
@@ -46,6 +56,9 @@ class Settings(BaseSettings):
 
     livekit_api_secret: SecretStr | None = None
     """LiveKit API secret; signs the tokens of agents."""
+
+    livekit_agent_name: str | None = None
+    """LiveKit's own: set, it switches automatic dispatch off, and the worker gets only jobs that name it."""
 
     grace_period: float = Field(default=60.0, ge=0, le=DAY, allow_inf_nan=False)
     """Seconds that an agent waits after the last human left. Longer than a page reload, shorter than a bill."""
@@ -115,6 +128,35 @@ class Settings(BaseSettings):
 
     tts_voice: str | None = None
     """Voice, unless the agent's profile names one; unset = the provider's default."""
+
+    def replace(self, **fields: object) -> Settings:
+        """A copy with some fields replaced, checked like the rest.
+
+        Raises:
+            SettingsError: As `load_settings`.
+        """
+        try:
+            return Settings.model_validate({**self.model_dump(), **fields})
+        except ValidationError as error:
+            raise SettingsError(
+                "\n".join(_line(detail) for detail in error.errors(include_url=False))
+            ) from error
+
+    def livekit_login(self) -> LiveKitLogin:
+        """LiveKit's URL and keys.
+
+        Raises:
+            SettingsError: One of the three is not set; names all that are missing.
+        """
+        url, api_key, api_secret = self.livekit_url, self.livekit_api_key, self.livekit_api_secret
+        if url and api_key and api_secret:
+            return LiveKitLogin(url=url, api_key=api_key, api_secret=api_secret)
+        values = {"LIVEKIT_URL": url, "LIVEKIT_API_KEY": api_key, "LIVEKIT_API_SECRET": api_secret}
+        missing = [name for name, value in values.items() if not value]
+        raise SettingsError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set; put them into the environment "
+            "or .env.local (see .env.example), or run ./scripts/demo, which brings its own server"
+        )
 
 
 def load_settings(folder: Path | None = None) -> Settings:

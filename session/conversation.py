@@ -1,0 +1,157 @@
+"""What is said in a call: greeting, turns, clips for trouble, and who is listened to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Protocol
+
+from livekit import rtc
+from livekit.agents import (
+    Agent,
+    AgentSession,
+    AgentStateChangedEvent,
+    CloseEvent,
+    ConversationItemAddedEvent,
+    ErrorEvent,
+    UserInputTranscribedEvent,
+)
+from livekit.agents.llm import ChatMessage
+from livekit.agents.voice import CloseReason as SessionCloseReason
+from livekit.agents.voice.speech_handle import SpeechHandle
+
+from session.clips import Clip, frames
+from session.journal import Journal
+from session.trouble import Part, Trouble
+from session.voice import room_options
+
+logger = logging.getLogger(__name__)
+
+_TRANSCRIPT_TIMEOUT = 2.0
+"""Seconds for the last words of a human to be transcribed when a session closes. Nobody there, no words."""
+
+
+class OnClosed(Protocol):
+    def __call__(self, *, is_error: bool) -> None: ...
+
+
+class Conversation:
+    """The pipeline of a call, kept going: a failing provider is said aloud and never ends it.
+
+    Args:
+        session: Not started yet.
+        agent: The character.
+        greeting: Said once, when the first human is there; empty = nothing.
+        journal: Where turns go.
+    """
+
+    def __init__(self, session: AgentSession[None], agent: Agent, *, greeting: str, journal: Journal) -> None:
+        self.trouble = Trouble()
+        self.on_closed: OnClosed = _ignore
+        """Called when the pipeline closed, whoever closed it."""
+        self._session = session
+        self._agent = agent
+        self._greeting = greeting
+        self._journal = journal
+        self._linked: str | None = None
+        self._is_started = False
+        self._is_greeted = False
+        self._has_audience = False
+        self._clip: SpeechHandle | None = None
+        session.on("error", self._on_error)
+        session.on("close", self._on_close)
+        session.on("conversation_item_added", self._on_item)
+        session.on("user_input_transcribed", self._on_transcript)
+        session.on("agent_state_changed", self._on_agent_state)
+
+    @property
+    def linked(self) -> str | None:
+        """Identity of the human whose microphone is heard."""
+        return self._linked
+
+    async def start(self, room: rtc.Room) -> None:
+        """Start the pipeline; it waits for the room to be connected."""
+        await self._session.start(self._agent, room=room, room_options=room_options(), record=False)
+        self._is_started = True
+        if self._linked is not None:
+            self._session.room_io.set_participant(self._linked)
+        self._greet()
+
+    def link(self, identity: str) -> None:
+        """Listen to this human from now on. May be called twice."""
+        if identity == self._linked:
+            return
+        self._linked = identity
+        if self._is_started:
+            self._session.room_io.set_participant(identity)
+
+    def set_audience(self, present: bool) -> None:
+        """Say whether a human is there to hear. The agent does not talk into an empty room."""
+        self._has_audience = present
+        self._session.options.session_close_transcript_timeout = _TRANSCRIPT_TIMEOUT if present else 0.0
+        if present:
+            self._greet()
+        elif self._is_started:
+            self._session.interrupt(force=True)
+
+    async def hush(self) -> None:
+        """Stop speaking, at once."""
+        if self._is_started:
+            await self._session.interrupt(force=True)
+
+    async def stop(self) -> None:
+        """Close the pipeline and its sockets. May be called twice."""
+        self.on_closed = _ignore
+        await self._session.aclose()
+
+    def usage(self) -> list[dict[str, Any]]:
+        """What each model has used, one dict for each: provider, model, tokens, characters or seconds of sound."""
+        return [used.model_dump(mode="json") for used in self._session.usage.model_usage]
+
+    def _greet(self) -> None:
+        if self._is_started and self._has_audience and not self._is_greeted:
+            self._is_greeted = True
+            if self._greeting:
+                self._session.say(self._greeting)
+
+    def _play(self, clip: Clip) -> None:
+        if self._clip is not None and not self._clip.done():
+            return
+        try:
+            self._clip = self._session.say(clip.value, audio=frames(clip), add_to_chat_ctx=False)
+        except RuntimeError:
+            logger.debug("no clip, the pipeline is closing", extra={"clip": clip.name})
+
+    def _on_error(self, event: ErrorEvent) -> None:
+        error = event.error
+        if getattr(error, "recoverable", True) or getattr(error, "type", "") not in {p.value for p in Part}:
+            return
+        clip = self.trouble.failed(
+            Part(error.type),
+            type(error.error).__name__,
+            now=asyncio.get_running_loop().time(),
+        )
+        if clip is not None and self._has_audience:
+            self._play(clip)
+
+    def _on_close(self, event: CloseEvent) -> None:
+        self.on_closed(is_error=event.reason is SessionCloseReason.ERROR)
+
+    def _on_item(self, event: ConversationItemAddedEvent) -> None:
+        item = event.item
+        if not isinstance(item, ChatMessage) or not item.text_content:
+            return
+        self._journal.write({"role": item.role, "text": item.text_content, "interrupted": item.interrupted})
+        if item.role == "assistant":
+            self.trouble.worked(Part.LLM)
+
+    def _on_transcript(self, event: UserInputTranscribedEvent) -> None:
+        self.trouble.worked(Part.STT)
+
+    def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
+        if event.new_state == "speaking" and (self._clip is None or self._clip.done()):
+            self.trouble.worked(Part.TTS)
+
+
+def _ignore(*, is_error: bool) -> None:
+    """Nobody listens."""

@@ -1,0 +1,86 @@
+"""Two agents in one room: the younger one leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from livekit import rtc
+
+from session.roster import INCARNATION, LEAVING
+
+logger = logging.getLogger(__name__)
+
+ASK_TIMEOUT = 1.0
+"""Seconds for an elder to answer. A living one takes milliseconds; a killed one stays on LiveKit's list for 20 s."""
+
+TRIES = 3
+TRY_INTERVAL = 0.5
+"""An elder that has just joined may not answer yet."""
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+class Agent(Protocol):
+    """A participant of kind AGENT, as the room's SDK shows it."""
+
+    @property
+    def identity(self) -> str: ...
+    @property
+    def kind(self) -> int: ...
+    @property
+    def attributes(self) -> dict[str, str]: ...
+    @property
+    def joined_at(self) -> datetime | None: ...
+
+
+def find_elder(me: Agent, others: Iterable[Agent]) -> str | None:
+    """Identity of a Roomkeeper agent that came before `me` and is not on its way out; None without one.
+
+    Both sides compute the same order, by LiveKit's own time of joining, so exactly one of two leaves.
+    """
+    mine = _order(me)
+    elders = [
+        other
+        for other in others
+        if other.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+        and other.identity != me.identity
+        and other.attributes.get(INCARNATION)
+        and not other.attributes.get(LEAVING)
+        and _order(other) < mine
+    ]
+    return min(elders, key=_order).identity if elders else None
+
+
+async def is_alive(ask: Callable[[], Awaitable[str]]) -> bool:
+    """Whether an elder answers, and so is not the ghost of a killed process.
+
+    Args:
+        ask: Call its `roomkeeper.status`; raises when there is no answer.
+    """
+    for attempt in range(TRIES):
+        if attempt:
+            await asyncio.sleep(TRY_INTERVAL)
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT):
+                answer = await ask()
+        except (rtc.RpcError, TimeoutError):
+            continue
+        return _phase_in(answer) != "closing"
+    return False
+
+
+def _phase_in(answer: str) -> object:
+    try:
+        status = json.loads(answer)
+    except ValueError:
+        return None
+    return status.get("phase") if isinstance(status, dict) else None
+
+
+def _order(agent: Agent) -> tuple[datetime, str]:
+    return (agent.joined_at or _LONG_AGO, agent.identity)

@@ -1,0 +1,71 @@
+"""What runs in a job's process: prepare it, take a job, end it."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing.util
+import os
+
+from livekit.agents import JobContext, JobProcess
+
+from config import load_settings, resolve_providers, state_folder
+from lifecycle import Watchdog
+from session import journal, profiles, voice
+from session.call import Call
+from session.conversation import Conversation
+from session.requests import wanted_agent
+from session.server_api import ServerApi
+
+logger = logging.getLogger(__name__)
+
+_CALL = "roomkeeper.call"
+_DETECTOR = "roomkeeper.detector"
+
+
+def prepare(process: JobProcess) -> None:
+    """Load what every call needs, while the process waits for one. At most 10 s."""
+    process.userdata[_DETECTOR] = voice.load_vad()
+
+
+async def run(ctx: JobContext) -> None:
+    """Take a job: returns when the agent is in the room; `end` waits for the call's end."""
+    agent_id = wanted_agent(ctx.job)
+    ctx.log_context_fields = {"room": ctx.job.room.name, "job_id": ctx.job.id, "agent_id": agent_id}
+    settings = load_settings()
+    profile = profiles.load_profile(agent_id, folder=state_folder() / "profiles")
+    diary = journal.Journal(state_folder() / "journal" if settings.journal_days else None, job_id=ctx.job.id)
+    diary.write({"event": "started", "room": ctx.job.room.name, "agent_id": agent_id})
+    login = settings.livekit_login()
+    call = Call(
+        ctx,
+        agent_id=agent_id,
+        settings=settings,
+        conversation=Conversation(
+            voice.build_session(resolve_providers(settings), profile, detector=ctx.proc.userdata[_DETECTOR]),
+            voice.build_agent(profile),
+            greeting=profile.greeting,
+            journal=diary,
+        ),
+        journal=diary,
+        login=login,
+        server_api=ServerApi(ctx.api, login),
+        watchdog=Watchdog(),
+    )
+    ctx.proc.userdata[_CALL] = call
+    await call.start()
+
+
+async def end(ctx: JobContext) -> None:
+    """Wait until the agent has left, however the job came to its end, and set the exit code."""
+    call: Call | None = ctx.proc.userdata.get(_CALL)
+    if call is None:
+        _exit_with(1)
+        return
+    reason = await call.finish()
+    if reason.is_error:
+        _exit_with(1)
+
+
+def _exit_with(code: int) -> None:
+    """End the process with `code` when everything else is done. multiprocessing has no other way to say it."""
+    multiprocessing.util.Finalize(None, os._exit, args=(code,), exitpriority=-100)

@@ -1,0 +1,111 @@
+"""The conversation, written turn by turn to this machine: one file of JSON lines for each call.
+
+``<state folder>/journal/<YYYY-MM-DD>/<job id>.jsonl``, readable by its owner only. The first line holds
+``{"at", "event": "started", "room", "agent_id"}``, each turn ``{"at", "role": "user" | "assistant",
+"text", "interrupted"}``, the last one ``{"at", "event": "ended", "reason", "usage"}``; `at` is UTC.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+_MAX_WAITING = 1_000
+"""Turns kept while the disk does not take them. Some hours of talk; a call never ends for want of a disk."""
+
+
+def now_utc() -> datetime:
+    return datetime.now(UTC)
+
+
+class Journal:
+    """One call's file. Writing never raises and never blocks the event loop.
+
+    A turn that cannot be written waits for the next one; the trouble is logged once, and once more when
+    it is over.
+
+    Args:
+        folder: The journal's own, with a folder for each day in it; None writes nothing.
+        job_id: Names the file.
+        clock: Aware UTC time.
+    """
+
+    def __init__(self, folder: Path | None, *, job_id: str, clock: Callable[[], datetime] = now_utc) -> None:
+        self._clock = clock
+        self._path = folder and folder / f"{clock():%Y-%m-%d}" / f"{_UNSAFE.sub('_', job_id)[:100]}.jsonl"
+        self._waiting: list[str] = []
+        self._changed = asyncio.Event()
+        self._is_failing = False
+
+    def write(self, line: Mapping[str, object]) -> None:
+        """Take a line; `run` writes it. Safe to call from a synchronous callback."""
+        if self._path is None:
+            return
+        self._waiting.append(json.dumps({"at": self._clock().isoformat(), **line}, ensure_ascii=False))
+        del self._waiting[:-_MAX_WAITING]
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Write what comes, for ever."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what waits, now. May be called twice."""
+        if not self._waiting or self._path is None:
+            return
+        lines = list(self._waiting)
+        try:
+            await asyncio.to_thread(_append, self._path, "\n".join(lines) + "\n")
+        except OSError as error:
+            if not self._is_failing:
+                self._is_failing = True
+                logger.error(  # the one line says it all
+                    "the conversation cannot be written; the call goes on",
+                    extra={"action": "journal.failed", "path": str(self._path), "error": str(error)},
+                )
+            return
+        del self._waiting[: len(lines)]
+        if self._is_failing:
+            self._is_failing = False
+            logger.info("the conversation is written again", extra={"action": "journal.recovered"})
+
+
+def _append(path: Path, text: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(path, "a", encoding="utf-8", opener=_private) as file:  # Path.open takes no opener
+        file.write(text)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def forget(folder: Path, *, days: int, clock: Callable[[], datetime] = now_utc) -> int:
+    """Delete the days that are more than `days` old, and say how many. Blocks; for a thread.
+
+    A folder that is gone or is not ours to delete is passed over.
+    """
+    oldest = f"{clock() - timedelta(days=days):%Y-%m-%d}"
+    n_deleted = 0
+    with contextlib.suppress(OSError):
+        for day in folder.iterdir():
+            if _DAY.fullmatch(day.name) and day.name < oldest:
+                with contextlib.suppress(OSError):
+                    shutil.rmtree(day)
+                    n_deleted += 1
+    return n_deleted

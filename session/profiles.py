@@ -1,0 +1,33 @@
+"""Which profile a call runs with."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from wire import DEFAULT_PROFILE, AgentId, Profile, ProfileError, parse_profile
+
+logger = logging.getLogger(__name__)
+
+
+def load_profile(agent_id: AgentId, *, folder: Path) -> Profile:
+    """The profile of `agent_id`: ``<folder>/<agent id>.json``, else ``default.json``, else Ada.
+
+    Never raises: a call with the default profile is better than none. What is wrong with a file is
+    logged with its path.
+
+    Args:
+        agent_id: Checked, so it cannot lead out of the folder.
+        folder: Of JSON files with the keys of `wire.Profile`.
+    """
+    for path in (folder / f"{agent_id}.json", folder / "default.json"):
+        try:
+            return parse_profile(path.read_bytes())
+        except FileNotFoundError:
+            continue
+        except (OSError, ProfileError) as error:
+            logger.error(  # the one line says it all
+                "a profile cannot be read; the call goes on without it",
+                extra={"action": "profile.failed", "path": str(path), "error": str(error)},
+            )
+    return DEFAULT_PROFILE

@@ -1,0 +1,84 @@
+"""Which jobs a worker takes."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+
+from livekit.agents import JobRequest
+from livekit.protocol import agent
+
+from session.roster import AGENT_ID, INCARNATION, OURS
+from wire import AgentId, AgentIdError, Profile, agent_id_in_metadata, agent_id_in_room
+
+logger = logging.getLogger(__name__)
+
+
+def wanted_agent(job: agent.Job) -> AgentId:
+    """Which agent a job asks for: `agent_id` in its metadata, else the `<id>` of ``agent-<id>-room``.
+
+    Metadata that cannot be used is logged, and the room's name decides.
+
+    Raises:
+        AgentIdError: Neither names an agent.
+    """
+    try:
+        named = agent_id_in_metadata(job.metadata)
+    except AgentIdError as error:
+        logger.warning(
+            "the job's metadata is not used: %s",
+            error,
+            extra={"action": "job.bad_metadata", "room": job.room.name, "job_id": job.id},
+        )
+        named = None
+    return named or agent_id_in_room(job.room.name)
+
+
+class Requests:
+    """Answers LiveKit's requests: takes a job for an agent's room while there is room for another call.
+
+    Args:
+        is_full: Whether the worker has no place left, the jobs that are being launched included.
+        load_profile: Profile of an agent id; quick.
+    """
+
+    def __init__(self, *, is_full: Callable[[], bool], load_profile: Callable[[AgentId], Profile]) -> None:
+        self._is_full = is_full
+        self._load_profile = load_profile
+        self._n_launching = 0
+
+    @property
+    def n_launching(self) -> int:
+        """Jobs taken whose process has not got them yet."""
+        return self._n_launching
+
+    async def answer(self, request: JobRequest) -> None:
+        """Take or refuse a job. A refused one is offered to the next worker (`terminate=False`)."""
+        try:
+            agent_id = wanted_agent(request.job)
+        except AgentIdError as error:
+            logger.info(
+                "job refused: %s",
+                error,
+                extra={"action": "job.refused", "room": request.room.name, "job_id": request.id},
+            )
+            await request.reject(terminate=False)
+            return
+        if self._is_full():
+            logger.warning(
+                "job refused: this worker is full (MAX_CALLS, MIN_FREE_MEMORY_MB)",
+                extra={"action": "job.full", "room": request.room.name, "job_id": request.id},
+            )
+            await request.reject(terminate=False)
+            return
+        # Between the check and this line there is no await: a burst cannot slip through.
+        self._n_launching += 1
+        try:
+            await request.accept(
+                name=self._load_profile(agent_id).name,
+                identity=f"{OURS}{agent_id}-{request.id}",
+                attributes={AGENT_ID: agent_id, INCARNATION: str(uuid.uuid4())},
+            )
+        finally:
+            self._n_launching -= 1

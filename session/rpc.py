@@ -1,0 +1,75 @@
+"""What a call answers over LiveKit itself, with no port open: its status, and the request to leave."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from livekit import rtc
+
+from session.server_api import NotAllowedError, ServerApi
+
+logger = logging.getLogger(__name__)
+
+STATUS = "roomkeeper.status"
+LEAVE = "roomkeeper.leave"
+
+_NOT_ALLOWED = 1403
+"""RpcError codes below 1000 are the SDK's own; this one reads like HTTP's 403."""
+
+
+def register(
+    participant: rtc.LocalParticipant,
+    *,
+    room_name: str,
+    server_api: ServerApi,
+    status: Callable[[], Mapping[str, object]],
+    leave: Callable[[], None],
+) -> None:
+    """Answer `roomkeeper.status` and `roomkeeper.leave` for those who hold the LiveKit secret.
+
+    The payload of both is ``{"token": "<JWT with roomAdmin for this room>"}``: any participant can call
+    an agent's methods, so being in the room is no right to do so.
+
+    Args:
+        participant: The agent in its room, connected.
+        room_name: The room that tokens must be for.
+        server_api: Knows the secret.
+        status: JSON-able answer of `roomkeeper.status`, at once.
+        leave: Begin to leave; the answer of `roomkeeper.leave` does not wait for the end.
+    """
+
+    async def on_status(data: rtc.RpcInvocationData) -> str:
+        _check(data, room_name=room_name, server_api=server_api)
+        return json.dumps(status())
+
+    async def on_leave(data: rtc.RpcInvocationData) -> str:
+        _check(data, room_name=room_name, server_api=server_api)
+        leave()
+        return json.dumps({"leaving": True})
+
+    participant.register_rpc_method(STATUS, on_status)
+    participant.register_rpc_method(LEAVE, on_leave)
+
+
+def payload(server_api: ServerApi, room_name: str) -> str:
+    """What these methods want to be called with; good for 30 seconds."""
+    return json.dumps({"token": server_api.admin_token(room_name)})
+
+
+def _check(data: rtc.RpcInvocationData, *, room_name: str, server_api: ServerApi) -> None:
+    try:
+        server_api.check_admin(_token_in(data.payload), room_name)
+    except NotAllowedError as error:
+        logger.warning("an RPC was refused", extra={"action": "rpc.refused", "reason": str(error)})
+        raise rtc.RpcError(code=_NOT_ALLOWED, message=str(error)) from error
+
+
+def _token_in(text: str) -> Any:
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return parsed.get("token") if isinstance(parsed, dict) else None

@@ -1,0 +1,94 @@
+"""Hearing, thinking and speaking: the pipeline of one call, from its providers and its profile."""
+
+from __future__ import annotations
+
+from livekit.agents import NOT_GIVEN, Agent, AgentSession, APIConnectOptions, inference, llm, vad
+from livekit.agents.voice import room_io
+from livekit.agents.voice.agent_session import SessionConnectOptions
+from livekit.plugins import deepgram, openai
+
+from config import Endpoint, Providers
+from wire import Profile
+
+FOREVER = 1_000_000_000
+"""Failures in a row after which a session closes for good. A provider's failure never ends a call here."""
+
+
+def load_vad() -> vad.VAD:
+    """The voice activity detector. Once per process, before there is a call."""
+    return inference.VAD(model="silero")
+
+
+def build_session(providers: Providers, profile: Profile, *, detector: vad.VAD) -> AgentSession[None]:
+    """The pipeline. All turn-taking is decided on this machine, whatever mode the worker runs in.
+
+    LiveKit's defaults send audio to its cloud when ``LIVEKIT_DEV_MODE`` is set; hence the pinned detectors.
+    """
+    return AgentSession(
+        stt=build_stt(providers.stt),
+        llm=build_llm(providers.llm, profile),
+        tts=build_tts(providers.tts, profile),
+        vad=detector,
+        turn_handling={
+            "turn_detection": inference.TurnDetector(version="v1-mini"),
+            "interruption": {"mode": "vad"},
+        },
+        conn_options=SessionConnectOptions(
+            stt_conn_options=APIConnectOptions(max_retry=3, retry_interval=1.0, timeout=5.0),
+            # A human waits for these: two tries, then say so aloud.
+            llm_conn_options=APIConnectOptions(max_retry=1, retry_interval=0.5, timeout=8.0),
+            tts_conn_options=APIConnectOptions(max_retry=1, retry_interval=0.5, timeout=5.0),
+            max_unrecoverable_errors=FOREVER,
+        ),
+        user_away_timeout=None,
+    )
+
+
+def build_agent(profile: Profile) -> Agent:
+    """The character: prompt, and the turns shown to the model before the call."""
+    turns = llm.ChatContext.empty()
+    for human, agent in profile.examples:
+        turns.add_message(role="user", content=human)
+        turns.add_message(role="assistant", content=agent)
+    return Agent(instructions=profile.prompt, chat_ctx=turns)
+
+
+def room_options() -> room_io.RoomOptions:
+    """The session outlives its caller: a page reload is a polite leave."""
+    return room_io.RoomOptions(close_on_disconnect=False)
+
+
+def build_stt(endpoint: Endpoint) -> deepgram.STT:
+    return deepgram.STT(
+        model=endpoint.model or "nova-3",
+        api_key=endpoint.api_key.get_secret_value(),
+        base_url=f"{endpoint.base_url}/v1/listen",
+    )
+
+
+def build_llm(endpoint: Endpoint, profile: Profile) -> openai.LLM:
+    return openai.LLM(
+        model=profile.model or endpoint.model or "gpt-4.1-mini",
+        api_key=endpoint.api_key.get_secret_value(),
+        base_url=endpoint.base_url,
+        temperature=NOT_GIVEN if profile.temperature is None else profile.temperature,
+        max_completion_tokens=NOT_GIVEN if profile.max_answer_tokens is None else profile.max_answer_tokens,
+    )
+
+
+def build_tts(endpoint: Endpoint, profile: Profile) -> openai.TTS | deepgram.TTS:
+    key = endpoint.api_key.get_secret_value()
+    voice = profile.voice or endpoint.voice
+    if endpoint.protocol == "openai":
+        return openai.TTS(
+            model=endpoint.model or "gpt-4o-mini-tts",
+            voice=voice or "ash",
+            api_key=key,
+            base_url=endpoint.base_url,
+        )
+    # Deepgram's voices are its models.
+    return deepgram.TTS(
+        model=voice or endpoint.model or "aura-2-andromeda-en",
+        api_key=key,
+        base_url=f"{endpoint.base_url}/v1/speak",
+    )

@@ -1,0 +1,216 @@
+"""The LiveKit worker: takes calls while it has a place, and ends politely."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+import signal
+from typing import Any, NoReturn
+
+import aiohttp
+import psutil
+from livekit.agents import NOT_GIVEN, AgentServer, NotGivenOr
+
+from config import Providers, Settings, SettingsError, resolve_providers, state_folder
+from session import job, journal, load, profiles
+from session.leaving import LEAVING_TIMEOUT
+from session.requests import Requests
+from session.server_api import refusal
+
+logger = logging.getLogger(__name__)
+
+_LOGIN = {"ws_url", "api_key", "api_secret"}
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+WRONG_SETTINGS = 2
+"""Exit code for what only a person can mend."""
+
+
+class Worker(AgentServer):
+    """livekit-agents' worker, with our own load, our own end, and words for what is wrong.
+
+    Args:
+        settings: As loaded. URL and keys may still be replaced by the command line.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        secret = settings.livekit_api_secret.get_secret_value() if settings.livekit_api_secret else None
+        super().__init__(
+            ws_url=settings.livekit_url,
+            api_key=settings.livekit_api_key,
+            api_secret=secret,
+            setup_fnc=job.prepare,
+            load_fnc=self._load,
+            load_threshold=math.inf,  # the worker refuses by itself: see session.load
+            num_idle_processes=settings.idle_processes,
+            job_memory_warn_mb=settings.job_memory_limit_mb * 0.8 or 1_000,
+            job_memory_limit_mb=settings.job_memory_limit_mb,
+            drain_timeout=settings.drain_timeout,
+            shutdown_process_timeout=LEAVING_TIMEOUT,
+            session_end_timeout=LEAVING_TIMEOUT + 5,
+            max_retry=1_000_000_000,  # a server that is down comes back; a worker that gave up does not
+            port=settings.worker_port,
+            preload_modules=["session.job"],
+        )
+        self._settings = settings
+        self._max_calls = settings.max_calls or max(10, load.CALLS_PER_CORE * (os.cpu_count() or 1))
+        self._requests = Requests(
+            is_full=self._is_full,
+            load_profile=lambda agent_id: profiles.load_profile(agent_id, folder=state_folder() / "profiles"),
+        )
+        self.rtc_session(job.run, on_request=self._requests.answer, on_session_end=job.end)
+
+    def update_options(self, **options: Any) -> None:
+        """As livekit-agents' own; its command line calls it with `ws_url`, `api_key` and `api_secret`."""
+        given = {
+            f"livekit_{name.removeprefix('ws_')}": value for name, value in options.items() if name in _LOGIN
+        }
+        try:
+            self._settings = self._settings.replace(**given)
+        except SettingsError as error:
+            _give_up(str(error))
+        super().update_options(**options)
+
+    async def run(self, *, devmode: bool = False, unregistered: bool = False) -> None:
+        """Work until stopped.
+
+        Raises:
+            SystemExit: A setting is wrong (2), or the worker failed (1); said in one line. livekit-agents
+                itself would end with 0.
+        """
+        providers = resolve_providers(self._settings)
+        if not unregistered:
+            await self._check_login()
+        _say_providers(providers)
+        if self._settings.livekit_agent_name:
+            logger.warning(
+                "LIVEKIT_AGENT_NAME is set: LiveKit sends this worker only jobs that name it, "
+                "and none when a human joins a room; unset it for automatic dispatch",
+                extra={"action": "worker.agent_name"},
+            )
+        if providers.uses_local_models:
+            await self._check_local_models()
+        if self._settings.journal_days:
+            await asyncio.to_thread(
+                journal.forget, state_folder() / "journal", days=self._settings.journal_days
+            )
+        try:
+            await super().run(devmode=devmode, unregistered=unregistered)
+        except OSError as error:
+            _give_up(f"WORKER_PORT={self._settings.worker_port}: {error}; choose another, or 0")
+        except Exception as error:
+            logger.exception("the worker failed", extra={"action": "worker.failed"})
+            raise SystemExit(1) from error
+
+    async def drain(self, timeout: NotGivenOr[int | None] = NOT_GIVEN) -> None:
+        """Take no more calls and wait for those there are; a second signal asks them to leave now."""
+        hurry = asyncio.Event()
+        self._on_signals(hurry.set)
+        logger.info(
+            "the worker stops when its calls have ended; signal again to end them now",
+            extra={"action": "worker.drain", "calls": len(self.active_jobs)},
+        )
+        draining = asyncio.create_task(super().drain(timeout), name="worker-drain")
+        hurrying = asyncio.create_task(hurry.wait(), name="worker-hurry")
+        try:
+            await asyncio.wait({draining, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+            if draining.done():
+                await draining
+                return
+            logger.warning(
+                "calls are asked to leave now",
+                extra={"action": "worker.hurry", "calls": len(self.active_jobs)},
+            )
+        finally:
+            for task in (draining, hurrying):
+                task.cancel()
+            await asyncio.wait({draining, hurrying})
+
+    async def aclose(self) -> None:
+        """End all calls politely, within 10 s."""
+        self._on_signals(
+            lambda: logger.warning("calls are leaving, at most 10 s", extra={"action": "worker.closing"})
+        )
+        await super().aclose()
+
+    def _on_signals(self, act: Any) -> None:
+        """Replace the command line's handler, which ends the process at once and leaves ghosts in the rooms."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, act)
+
+    def _load(self) -> float:
+        n_calls = self._n_calls
+        return load.load(n_calls=n_calls, max_calls=self._max_calls, full=self._is_full())
+
+    def _is_full(self) -> bool:
+        return load.is_full(
+            n_calls=self._n_calls,
+            max_calls=self._max_calls,
+            free_mb=psutil.virtual_memory().available / 2**20,
+            min_free_mb=self._settings.min_free_memory_mb,
+        )
+
+    @property
+    def _n_calls(self) -> int:
+        return len(self.active_jobs) + self._requests.n_launching
+
+    async def _check_login(self) -> None:
+        """End with one line for what will never work; go on, and say so, when LiveKit is merely down."""
+        try:
+            login = self._settings.livekit_login()
+            why = await refusal(login)
+        except SettingsError as error:
+            _give_up(str(error))
+        except ConnectionError as error:
+            logger.warning(
+                "LiveKit does not answer; the worker tries for ever",
+                extra={
+                    "action": "worker.waiting",
+                    "LIVEKIT_URL": self._settings.livekit_url,
+                    "error": str(error),
+                },
+            )
+            return
+        if why is not None:
+            _give_up(why)
+
+    async def _check_local_models(self) -> None:
+        url = self._settings.local_models_url
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http,
+                http.get(f"{url}/healthz") as answer,
+            ):
+                answer.raise_for_status()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            logger.warning(
+                "no local models answer at LOCAL_MODELS_URL; start them with `python -m local_models`, "
+                "or set OPENAI_API_KEY and DEEPGRAM_API_KEY",
+                extra={"action": "worker.no_local_models", "LOCAL_MODELS_URL": url, "error": str(error)},
+            )
+
+
+def _say_providers(providers: Providers) -> None:
+    logger.info(
+        "providers",
+        extra={
+            "action": "worker.providers",
+            **{
+                part: f"{endpoint.protocol} at {endpoint.base_url}"
+                for part, endpoint in (
+                    ("stt", providers.stt),
+                    ("llm", providers.llm),
+                    ("tts", providers.tts),
+                )
+            },
+        },
+    )
+
+
+def _give_up(line: str) -> NoReturn:
+    logger.critical(line, extra={"action": "worker.wrong_settings"})
+    raise SystemExit(WRONG_SETTINGS)
