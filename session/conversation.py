@@ -74,7 +74,7 @@ class Conversation:
         await self._session.start(self._agent, room=room, room_options=room_options(), record=False)
         self._is_started = True
         if self._linked is not None:
-            self._session.room_io.set_participant(self._linked)
+            self._hear(self._linked)
         self._greet()
 
     def link(self, identity: str) -> None:
@@ -83,7 +83,7 @@ class Conversation:
             return
         self._linked = identity
         if self._is_started:
-            self._session.room_io.set_participant(identity)
+            self._hear(identity)
 
     def set_audience(self, present: bool) -> None:
         """Say whether a human is there to hear. The agent does not talk into an empty room."""
@@ -107,6 +107,11 @@ class Conversation:
     def usage(self) -> list[dict[str, Any]]:
         """What each model has used, one dict for each: provider, model, tokens, characters or seconds of sound."""
         return [used.model_dump(mode="json") for used in self._session.usage.model_usage]
+
+    def _hear(self, identity: str) -> None:
+        linked = self._session.room_io.linked_participant
+        if linked is None or linked.identity != identity:
+            self._session.room_io.set_participant(identity)
 
     def _greet(self) -> None:
         if self._is_started and self._has_audience and not self._is_greeted:

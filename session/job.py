@@ -10,7 +10,7 @@ from livekit.agents import JobContext, JobProcess
 
 from config import load_settings, resolve_providers, state_folder
 from lifecycle import Watchdog
-from session import journal, profiles, voice
+from session import journal, logs, profiles, voice
 from session.call import Call
 from session.conversation import Conversation
 from session.requests import wanted_agent
@@ -29,6 +29,7 @@ def prepare(process: JobProcess) -> None:
 
 async def run(ctx: JobContext) -> None:
     """Take a job: returns when the agent is in the room; `end` waits for the call's end."""
+    logs.quiet()
     agent_id = wanted_agent(ctx.job)
     ctx.log_context_fields = {"room": ctx.job.room.name, "job_id": ctx.job.id, "agent_id": agent_id}
     settings = load_settings()
@@ -48,7 +49,7 @@ async def run(ctx: JobContext) -> None:
         ),
         journal=diary,
         login=login,
-        server_api=ServerApi(ctx.api, login),
+        server_api=ServerApi(lambda: ctx.api, login),
         watchdog=Watchdog(),
     )
     ctx.proc.userdata[_CALL] = call

@@ -48,6 +48,7 @@ class Journal:
         self._waiting: list[str] = []
         self._changed = asyncio.Event()
         self._is_failing = False
+        self._writing = asyncio.Lock()
 
     def write(self, line: Mapping[str, object]) -> None:
         """Take a line; `run` writes it. Safe to call from a synchronous callback."""
@@ -66,17 +67,20 @@ class Journal:
 
     async def flush(self) -> None:
         """Write what waits, now. May be called twice."""
-        if not self._waiting or self._path is None:
-            return
+        async with self._writing:  # `run` and the end of a call may both be at it
+            if self._waiting and self._path is not None:
+                await self._write(self._path)
+
+    async def _write(self, path: Path) -> None:
         lines = list(self._waiting)
         try:
-            await asyncio.to_thread(_append, self._path, "\n".join(lines) + "\n")
+            await asyncio.to_thread(_append, path, "\n".join(lines) + "\n")
         except OSError as error:
             if not self._is_failing:
                 self._is_failing = True
                 logger.error(  # the one line says it all
                     "the conversation cannot be written; the call goes on",
-                    extra={"action": "journal.failed", "path": str(self._path), "error": str(error)},
+                    extra={"action": "journal.failed", "path": str(path), "error": str(error)},
                 )
             return
         del self._waiting[: len(lines)]

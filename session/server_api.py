@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import aiohttp
@@ -22,7 +22,7 @@ CALL_TIMEOUT = 2.0
 
 TOKEN_TTL = datetime.timedelta(seconds=30)
 
-_API_HUMAN_KINDS = frozenset(
+API_HUMAN_KINDS = frozenset(
     {
         api.ParticipantInfo.Kind.STANDARD,
         api.ParticipantInfo.Kind.SIP,
@@ -43,11 +43,12 @@ class ServerApi:
     """LiveKit's server API, for one project.
 
     Args:
-        livekit: Open client; closed by whoever made it.
+        livekit: The open client, which whoever made it closes. Asked for at the first call: making one loads
+            the machine's certificates, which takes longer than joining the room.
         login: Of the same project; its secret signs tokens.
     """
 
-    def __init__(self, livekit: api.LiveKitAPI, login: LiveKitLogin) -> None:
+    def __init__(self, livekit: Callable[[], api.LiveKitAPI], login: LiveKitLogin) -> None:
         self._livekit = livekit
         self._api_key = login.api_key
         self._api_secret = login.api_secret.get_secret_value()
@@ -56,7 +57,7 @@ class ServerApi:
         """The humans on LiveKit's own list, empty for a room that is gone; None when it cannot be had."""
         try:
             answer = await _bounded(
-                self._livekit.room.list_participants(api.ListParticipantsRequest(room=room_name))
+                self._livekit().room.list_participants(api.ListParticipantsRequest(room=room_name))
             )
         except api.TwirpError as error:
             if error.code == api.TwirpErrorCode.NOT_FOUND:
@@ -66,7 +67,7 @@ class ServerApi:
         except _FAILURES as error:
             _say_failed("list_participants", error)
             return None
-        return humans_among(answer.participants, human_kinds=_API_HUMAN_KINDS)
+        return humans_among(answer.participants, human_kinds=API_HUMAN_KINDS)
 
     async def delete_room(self, room_name: str) -> None:
         """Close a room for everyone. A room that is gone already is fine; a failure is logged only.
@@ -74,7 +75,7 @@ class ServerApi:
         An agent that merely leaves would restart the room's departure timer.
         """
         try:
-            await _bounded(self._livekit.room.delete_room(api.DeleteRoomRequest(room=room_name)))
+            await _bounded(self._livekit().room.delete_room(api.DeleteRoomRequest(room=room_name)))
         except api.TwirpError as error:
             if error.code != api.TwirpErrorCode.NOT_FOUND:
                 _say_failed("delete_room", error)

@@ -7,14 +7,14 @@ import logging
 import math
 import os
 import signal
-from typing import Any, NoReturn
+from typing import Any
 
 import aiohttp
 import psutil
 from livekit.agents import NOT_GIVEN, AgentServer, NotGivenOr
 
 from config import Providers, Settings, SettingsError, resolve_providers, state_folder
-from session import job, journal, load, profiles
+from session import job, journal, load, logs, profiles
 from session.leaving import LEAVING_TIMEOUT
 from session.requests import Requests
 from session.server_api import refusal
@@ -27,6 +27,13 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 WRONG_SETTINGS = 2
 """Exit code for what only a person can mend."""
+
+FAILED = 1
+"""Exit code for what a supervisor may try again."""
+
+
+class _WrongSettingError(Exception):
+    """The message is one line: the setting, what is wrong, the way out."""
 
 
 class Worker(AgentServer):
@@ -52,10 +59,12 @@ class Worker(AgentServer):
             shutdown_process_timeout=LEAVING_TIMEOUT,
             session_end_timeout=LEAVING_TIMEOUT + 5,
             max_retry=1_000_000_000,  # a server that is down comes back; a worker that gave up does not
+            host=settings.worker_host,
             port=settings.worker_port,
             preload_modules=["session.job"],
         )
         self._settings = settings
+        self._exit_code = 0
         self._max_calls = settings.max_calls or max(10, load.CALLS_PER_CORE * (os.cpu_count() or 1))
         self._requests = Requests(
             is_full=self._is_full,
@@ -71,16 +80,27 @@ class Worker(AgentServer):
         try:
             self._settings = self._settings.replace(**given)
         except SettingsError as error:
-            _give_up(str(error))
+            logger.critical(str(error), extra={"action": "worker.wrong_settings"})
+            raise SystemExit(WRONG_SETTINGS) from error
         super().update_options(**options)
 
     async def run(self, *, devmode: bool = False, unregistered: bool = False) -> None:
-        """Work until stopped.
+        """Work until stopped, or until a setting turns out to be wrong, which is said in one line.
 
-        Raises:
-            SystemExit: A setting is wrong (2), or the worker failed (1); said in one line. livekit-agents
-                itself would end with 0.
+        Returns early then, and `aclose` ends the process with the exit code: livekit-agents' command line
+        would end it with 0, and raising here would add a traceback.
         """
+        try:
+            await self._run(devmode=devmode, unregistered=unregistered)
+        except _WrongSettingError as error:
+            logger.critical(str(error), extra={"action": "worker.wrong_settings"})
+            self._exit_code = WRONG_SETTINGS
+        except Exception:
+            logger.exception("the worker failed", extra={"action": "worker.failed"})
+            self._exit_code = FAILED
+
+    async def _run(self, *, devmode: bool, unregistered: bool) -> None:
+        logs.quiet()
         providers = resolve_providers(self._settings)
         if not unregistered:
             await self._check_login()
@@ -100,13 +120,15 @@ class Worker(AgentServer):
         try:
             await super().run(devmode=devmode, unregistered=unregistered)
         except OSError as error:
-            _give_up(f"WORKER_PORT={self._settings.worker_port}: {error}; choose another, or 0")
-        except Exception as error:
-            logger.exception("the worker failed", extra={"action": "worker.failed"})
-            raise SystemExit(1) from error
+            raise _WrongSettingError(
+                f"WORKER_HOST={self._settings.worker_host}, WORKER_PORT={self._settings.worker_port}: {error}; "
+                "choose another port, or 0 for any free one"
+            ) from error
 
     async def drain(self, timeout: NotGivenOr[int | None] = NOT_GIVEN) -> None:
         """Take no more calls and wait for those there are; a second signal asks them to leave now."""
+        if self._exit_code:
+            return
         hurry = asyncio.Event()
         self._on_signals(hurry.set)
         logger.info(
@@ -130,10 +152,16 @@ class Worker(AgentServer):
             await asyncio.wait({draining, hurrying})
 
     async def aclose(self) -> None:
-        """End all calls politely, within 10 s."""
+        """End all calls politely, within 10 s.
+
+        Raises:
+            SystemExit: The worker did not end because it was asked to: 2 for a wrong setting, 1 for a failure.
+        """
         self._on_signals(
             lambda: logger.warning("calls are leaving, at most 10 s", extra={"action": "worker.closing"})
         )
+        if self._exit_code:
+            raise SystemExit(self._exit_code)  # `run` has ended; there is nothing to close
         await super().aclose()
 
     def _on_signals(self, act: Any) -> None:
@@ -164,7 +192,7 @@ class Worker(AgentServer):
             login = self._settings.livekit_login()
             why = await refusal(login)
         except SettingsError as error:
-            _give_up(str(error))
+            raise _WrongSettingError(str(error)) from error
         except ConnectionError as error:
             logger.warning(
                 "LiveKit does not answer; the worker tries for ever",
@@ -176,7 +204,7 @@ class Worker(AgentServer):
             )
             return
         if why is not None:
-            _give_up(why)
+            raise _WrongSettingError(why)
 
     async def _check_local_models(self) -> None:
         url = self._settings.local_models_url
@@ -209,8 +237,3 @@ def _say_providers(providers: Providers) -> None:
             },
         },
     )
-
-
-def _give_up(line: str) -> NoReturn:
-    logger.critical(line, extra={"action": "worker.wrong_settings"})
-    raise SystemExit(WRONG_SETTINGS)

@@ -1,0 +1,116 @@
+"""Settings: where they come from, and what is said of wrong ones."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from config import Settings, SettingsError, load_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        # Set first, so that what a test's .env adds is taken away again afterwards.
+        monkeypatch.setenv(name.upper(), "")
+        monkeypatch.delenv(name.upper())
+
+
+def test_the_defaults_need_no_environment(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path)
+    assert (settings.grace_period, settings.first_human_timeout, settings.disconnected_timeout) == (
+        60,
+        120,
+        300,
+    )
+
+
+def test_the_environment_wins_over_env_local_and_that_over_env(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("GRACE_PERIOD=1\nMAX_SESSION=11\nJOURNAL_DAYS=5\n")
+    (tmp_path / ".env.local").write_text("GRACE_PERIOD=2\nMAX_SESSION=22\n")
+    monkeypatch.setenv("GRACE_PERIOD", "3")
+    settings = load_settings(tmp_path)
+    assert (settings.grace_period, settings.max_session, settings.journal_days) == (3, 22, 5)
+    assert os.environ["MAX_SESSION"] == "22", "child processes must see the same"
+
+
+def test_an_empty_value_is_no_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVEKIT_URL", "")
+    monkeypatch.setenv("GRACE_PERIOD", "")
+    settings = load_settings(tmp_path)
+    assert (settings.livekit_url, settings.grace_period) == (None, 60)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GRACE_PERIOD", "abc"),
+        ("GRACE_PERIOD", "-1"),
+        ("GRACE_PERIOD", "nan"),
+        ("GRACE_PERIOD", "inf"),
+        ("MAX_CALLS", "0"),
+        ("MAX_CALLS", "1.5"),
+        ("LIVEKIT_URL", "localhost:7880"),
+        ("LIVEKIT_URL", "ftp://host"),
+        ("LIVEKIT_URL", "ws://"),
+        ("LOCAL_MODELS_PORT", "70000"),
+        ("TTS_PROVIDER", "espeak"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_value_in_one_line(
+    name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as error:
+        load_settings(tmp_path)
+    assert str(error.value).startswith(f"{name}={value!r}: ")
+    assert "\n" not in str(error.value)
+
+
+def test_all_wrong_settings_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRACE_PERIOD", "abc")
+    monkeypatch.setenv("MAX_CALLS", "none")
+    with pytest.raises(SettingsError) as error:
+        load_settings(tmp_path)
+    assert [line.split("=")[0] for line in str(error.value).split("\n")] == ["GRACE_PERIOD", "MAX_CALLS"]
+
+
+@pytest.mark.parametrize("name", ["LIVEKIT_API_SECRET", "OPENAI_API_KEY", "DEEPGRAM_API_KEY"])
+def test_secrets_are_not_shown(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "sesame-open")
+    settings = load_settings(tmp_path)
+    assert "sesame" not in repr(settings)
+    assert "sesame" not in str(settings)
+
+
+def test_the_login_is_whole_or_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVEKIT_API_KEY", "key")
+    with pytest.raises(SettingsError, match=r"^LIVEKIT_URL and LIVEKIT_API_SECRET are not set"):
+        load_settings(tmp_path).livekit_login()
+    monkeypatch.setenv("LIVEKIT_API_SECRET", "secret")
+    with pytest.raises(SettingsError, match=r"^LIVEKIT_URL is not set"):
+        load_settings(tmp_path).livekit_login()
+    monkeypatch.setenv("LIVEKIT_URL", "ws://host:7880/")
+    login = load_settings(tmp_path).livekit_login()
+    assert (login.url, login.api_key, login.api_secret.get_secret_value()) == (
+        "ws://host:7880",
+        "key",
+        "secret",
+    )
+
+
+def test_a_replaced_setting_is_checked_like_the_rest(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path)
+    assert settings.replace(livekit_url="ws://other").livekit_url == "ws://other"
+    with pytest.raises(SettingsError, match=r"^LIVEKIT_URL='other': must be a URL that begins with ws://"):
+        settings.replace(livekit_url="other")
+
+
+def test_the_example_and_the_readme_name_every_setting() -> None:
+    for document in (".env.example", "README.md"):
+        text = (ROOT / document).read_text()
+        assert [name for name in Settings.model_fields if name.upper() not in text] == [], document

@@ -1,0 +1,113 @@
+"""Which jobs a worker takes, and with what words it refuses the others."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from livekit.agents import JobRequest
+from livekit.agents.job import JobAcceptArguments
+from livekit.protocol import agent, models
+
+from session.requests import Requests
+from wire import DEFAULT_PROFILE, AgentId, Profile
+
+
+@dataclass
+class Answer:
+    """What LiveKit was told of one request."""
+
+    accepted: JobAcceptArguments | None = None
+    terminated: bool | None = None
+
+
+def request(
+    room: str, metadata: str = "", *, launching: asyncio.Event | None = None
+) -> tuple[JobRequest, Answer]:
+    answer = Answer()
+
+    async def accept(arguments: JobAcceptArguments) -> None:
+        answer.accepted = arguments
+        if launching is not None:
+            await launching.wait()
+
+    async def reject(terminate: bool) -> None:
+        answer.terminated = terminate
+
+    job = agent.Job(id="AJ_1", room=models.Room(name=room), metadata=metadata)
+    on_accept: Callable[[JobAcceptArguments], Coroutine[Any, Any, None]] = accept
+    return JobRequest(job=job, on_reject=reject, on_accept=on_accept), answer
+
+
+def profile_of(agent_id: AgentId) -> Profile:
+    return DEFAULT_PROFILE.model_copy(update={"name": f"Agent {agent_id}"})
+
+
+async def test_a_room_of_ours_is_taken() -> None:
+    job, answer = request("agent-7-room")
+    await Requests(is_full=lambda: False, load_profile=profile_of).answer(job)
+    assert answer.accepted is not None
+    assert (answer.accepted.identity, answer.accepted.name) == ("ai-7-AJ_1", "Agent 7")
+    attributes = answer.accepted.attributes or {}
+    assert attributes["roomkeeper.agent_id"] == "7"
+    assert uuid.UUID(attributes["roomkeeper.incarnation"])
+
+
+@pytest.mark.parametrize(
+    ("room", "metadata", "identity"),
+    [
+        pytest.param("lobby", '{"agent_id": "9"}', "ai-9-AJ_1", id="metadata alone"),
+        pytest.param("agent-7-room", '{"agent_id": "9"}', "ai-9-AJ_1", id="metadata wins"),
+        pytest.param("agent-7-room", "not JSON", "ai-7-AJ_1", id="metadata that is not JSON"),
+        pytest.param("agent-7-room", '{"agent_id": "a/b"}', "ai-7-AJ_1", id="metadata with a bad id"),
+    ],
+)
+async def test_metadata_names_the_agent(room: str, metadata: str, identity: str) -> None:
+    job, answer = request(room, metadata)
+    await Requests(is_full=lambda: False, load_profile=profile_of).answer(job)
+    assert answer.accepted is not None
+    assert answer.accepted.identity == identity
+
+
+@pytest.mark.parametrize("room", ["lobby", "agent--room", "agent-a/b-room", f"agent-{'x' * 300}-room"])
+async def test_another_room_is_left_to_other_workers_with_a_line(
+    room: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    job, answer = request(room)
+    with caplog.at_level(logging.INFO):
+        await Requests(is_full=lambda: False, load_profile=profile_of).answer(job)
+    assert answer == Answer(terminated=False)
+    assert [record.__dict__["action"] for record in caplog.records] == ["job.refused"]
+
+
+async def test_a_full_worker_leaves_the_job_to_others() -> None:
+    job, answer = request("agent-7-room")
+    await Requests(is_full=lambda: True, load_profile=profile_of).answer(job)
+    assert answer == Answer(terminated=False)
+
+
+async def test_a_burst_takes_just_as_many_as_there_are_places() -> None:
+    launching = asyncio.Event()
+    requests = Requests(is_full=lambda: requests.n_launching >= 3, load_profile=profile_of)
+    burst = [request(f"agent-{number}-room", launching=launching) for number in range(10)]
+    answering = [asyncio.create_task(requests.answer(job)) for job, _ in burst]
+    await asyncio.sleep(0)
+    assert requests.n_launching == 3
+    launching.set()
+    await asyncio.gather(*answering)
+    assert requests.n_launching == 0
+    assert [answer.accepted is not None for _, answer in burst] == [True] * 3 + [False] * 7
+
+
+async def test_a_job_that_fails_to_launch_frees_its_place() -> None:
+    async def fail(_: object) -> None:
+        raise RuntimeError("no process")
+
+    job = agent.Job(id="AJ_1", room=models.Room(name="agent-7-room"))
+    requests = Requests(is_full=lambda: False, load_profile=profile_of)
+    with pytest.raises(RuntimeError):
+        await requests.answer(JobRequest(job=job, on_reject=fail, on_accept=fail))
+    assert requests.n_launching == 0

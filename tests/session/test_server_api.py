@@ -1,0 +1,65 @@
+"""Whom the RPC methods of an agent obey."""
+
+import datetime
+
+import pytest
+from livekit import api
+from pydantic import SecretStr
+
+from config import LiveKitLogin
+from session.rpc import payload
+from session.server_api import NotAllowedError, ServerApi
+
+SECRET = "a-secret-of-thirty-two-characters"
+LOGIN = LiveKitLogin(url="ws://nowhere", api_key="key", api_secret=SecretStr(SECRET))
+
+
+def never() -> api.LiveKitAPI:
+    raise AssertionError("tokens are checked without asking anyone")
+
+
+SERVER = ServerApi(never, LOGIN)
+
+
+def token(
+    *, room: str = "agent-1-room", admin: bool = True, secret: str = SECRET, key: str = "key", ttl: float = 30
+) -> str:
+    grants = api.VideoGrants(room=room, room_admin=admin)
+    return api.AccessToken(key, secret).with_ttl(datetime.timedelta(seconds=ttl)).with_grants(grants).to_jwt()
+
+
+def test_who_holds_the_secret_is_obeyed() -> None:
+    SERVER.check_admin(token(), "agent-1-room")
+    SERVER.check_admin(SERVER.admin_token("agent-1-room"), "agent-1-room")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(None, id="nothing"),
+        pytest.param("", id="empty"),
+        pytest.param(7, id="a number"),
+        pytest.param("a.b.c", id="rubbish"),
+        pytest.param(token(room="agent-2-room"), id="another room"),
+        pytest.param(token(admin=False), id="a mere participant"),
+        pytest.param(token(secret="another-secret-of-enough-characters"), id="another secret"),
+        pytest.param(token(key="other"), id="another key"),
+        pytest.param(token(ttl=-11), id="expired"),
+    ],
+)
+def test_nobody_else_is(bad: object) -> None:
+    with pytest.raises(NotAllowedError) as error:
+        SERVER.check_admin(bad, "agent-1-room")
+    assert str(bad) not in str(error.value) or bad in (None, "", 7)
+
+
+def test_the_token_of_a_hold_is_hidden_and_ours() -> None:
+    claims = api.TokenVerifier("key", SECRET).verify(SERVER.hold_token("agent-1-room", "AJ_1"))
+    assert claims.identity == "ai-hold-AJ_1"
+    assert claims.video is not None
+    assert (claims.video.hidden, claims.video.room) == (True, "agent-1-room")
+    assert not claims.video.room_admin
+
+
+def test_a_payload_carries_such_a_token() -> None:
+    assert payload(SERVER, "agent-1-room").startswith('{"token": "')
