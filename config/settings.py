@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     drain_timeout: int = Field(default=3_600, ge=0, le=86_400)
     """Seconds that a stopping worker waits for its calls to end by themselves."""
 
+    worker_host: str = "127.0.0.1"
+    """Address of the worker's own health page; 0.0.0.0 where a cluster's probe asks for it."""
+
     worker_port: int = Field(default=0, ge=0, le=65_535)
     """Port of the worker's own health page; 0 = any free one, so that several workers fit on a host."""
 

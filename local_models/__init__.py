@@ -1,1 +1,1 @@
-"""local_models."""
+"""Speech and language models of this machine, behind Deepgram's and OpenAI's own protocols."""

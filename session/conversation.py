@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import Any, Protocol
 
+import aiohttp
 from livekit import rtc
 from livekit.agents import (
     Agent,
@@ -41,16 +42,26 @@ class Conversation:
     Args:
         session: Not started yet.
         agent: The character.
+        http: What the pipeline's sockets were opened with; closed with it.
         greeting: Said once, when the first human is there; empty = nothing.
         journal: Where turns go.
     """
 
-    def __init__(self, session: AgentSession[None], agent: Agent, *, greeting: str, journal: Journal) -> None:
+    def __init__(
+        self,
+        session: AgentSession[None],
+        agent: Agent,
+        *,
+        http: aiohttp.ClientSession,
+        greeting: str,
+        journal: Journal,
+    ) -> None:
         self.trouble = Trouble()
         self.on_closed: OnClosed = _ignore
         """Called when the pipeline closed, whoever closed it."""
         self._session = session
         self._agent = agent
+        self._http = http
         self._greeting = greeting
         self._journal = journal
         self._linked: str | None = None
@@ -102,7 +113,10 @@ class Conversation:
     async def stop(self) -> None:
         """Close the pipeline and its sockets. May be called twice."""
         self.on_closed = _ignore
-        await self._session.aclose()
+        try:
+            await self._session.aclose()
+        finally:
+            await self._http.close()
 
     def usage(self) -> list[dict[str, Any]]:
         """What each model has used, one dict for each: provider, model, tokens, characters or seconds of sound."""

@@ -6,6 +6,7 @@ import logging
 import multiprocessing.util
 import os
 
+import aiohttp
 from livekit.agents import JobContext, JobProcess
 
 from config import load_settings, resolve_providers, state_folder
@@ -19,12 +20,12 @@ from session.server_api import ServerApi
 logger = logging.getLogger(__name__)
 
 _CALL = "roomkeeper.call"
-_DETECTOR = "roomkeeper.detector"
+_PREPARED = "roomkeeper.prepared"
 
 
 def prepare(process: JobProcess) -> None:
     """Load what every call needs, while the process waits for one. At most 10 s."""
-    process.userdata[_DETECTOR] = voice.load_vad()
+    process.userdata[_PREPARED] = voice.prepare(resolve_providers(load_settings()))
 
 
 async def run(ctx: JobContext) -> None:
@@ -37,13 +38,16 @@ async def run(ctx: JobContext) -> None:
     diary = journal.Journal(state_folder() / "journal" if settings.journal_days else None, job_id=ctx.job.id)
     diary.write({"event": "started", "room": ctx.job.room.name, "agent_id": agent_id})
     login = settings.livekit_login()
+    prepared: voice.Prepared = ctx.proc.userdata[_PREPARED]
+    http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=prepared.tls))
     call = Call(
         ctx,
         agent_id=agent_id,
         settings=settings,
         conversation=Conversation(
-            voice.build_session(resolve_providers(settings), profile, detector=ctx.proc.userdata[_DETECTOR]),
+            voice.build_session(resolve_providers(settings), profile, prepared, http=http),
             voice.build_agent(profile),
+            http=http,
             greeting=profile.greeting,
             journal=diary,
         ),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
+from dataclasses import dataclass
+
+import aiohttp
 from livekit.agents import NOT_GIVEN, Agent, AgentSession, APIConnectOptions, inference, llm, vad
 from livekit.agents.voice import room_io
 from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.plugins import deepgram, openai
+from openai import AsyncOpenAI
 
 from config import Endpoint, Providers
 from wire import Profile
@@ -14,21 +19,50 @@ FOREVER = 1_000_000_000
 """Failures in a row after which a session closes for good. A provider's failure never ends a call here."""
 
 
-def load_vad() -> vad.VAD:
-    """The voice activity detector. Once per process, before there is a call."""
-    return inference.VAD(model="silero")
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a process makes ready while it waits for a call."""
+
+    detector: vad.VAD
+    llm_client: AsyncOpenAI
+    tls: ssl.SSLContext
 
 
-def build_session(providers: Providers, profile: Profile, *, detector: vad.VAD) -> AgentSession[None]:
+def prepare(providers: Providers) -> Prepared:
+    """Do once, before there is a call, what would keep a caller waiting.
+
+    A client for the language model and a TLS context each read the machine's certificates, which holds up
+    the event loop for about 0.1 s.
+    """
+    return Prepared(
+        detector=inference.VAD(model="silero"),
+        llm_client=AsyncOpenAI(
+            api_key=providers.llm.api_key.get_secret_value(),
+            base_url=providers.llm.base_url,
+            max_retries=0,  # livekit-agents retries
+        ),
+        tls=ssl.create_default_context(),
+    )
+
+
+def build_session(
+    providers: Providers, profile: Profile, prepared: Prepared, *, http: aiohttp.ClientSession
+) -> AgentSession[None]:
     """The pipeline. All turn-taking is decided on this machine, whatever mode the worker runs in.
 
     LiveKit's defaults send audio to its cloud when ``LIVEKIT_DEV_MODE`` is set; hence the pinned detectors.
+
+    Args:
+        providers: Who hears, thinks and speaks.
+        profile: Of the agent.
+        prepared: Of this process.
+        http: For speech; closed by whoever opened it.
     """
     return AgentSession(
-        stt=build_stt(providers.stt),
-        llm=build_llm(providers.llm, profile),
-        tts=build_tts(providers.tts, profile),
-        vad=detector,
+        stt=build_stt(providers.stt, http=http),
+        llm=build_llm(providers.llm, profile, client=prepared.llm_client),
+        tts=build_tts(providers.tts, profile, http=http),
+        vad=prepared.detector,
         turn_handling={
             "turn_detection": inference.TurnDetector(version="v1-mini"),
             "interruption": {"mode": "vad"},
@@ -58,25 +92,27 @@ def room_options() -> room_io.RoomOptions:
     return room_io.RoomOptions(close_on_disconnect=False)
 
 
-def build_stt(endpoint: Endpoint) -> deepgram.STT:
+def build_stt(endpoint: Endpoint, *, http: aiohttp.ClientSession) -> deepgram.STT:
     return deepgram.STT(
         model=endpoint.model or "nova-3",
         api_key=endpoint.api_key.get_secret_value(),
         base_url=f"{endpoint.base_url}/v1/listen",
+        http_session=http,
     )
 
 
-def build_llm(endpoint: Endpoint, profile: Profile) -> openai.LLM:
+def build_llm(endpoint: Endpoint, profile: Profile, *, client: AsyncOpenAI) -> openai.LLM:
     return openai.LLM(
         model=profile.model or endpoint.model or "gpt-4.1-mini",
-        api_key=endpoint.api_key.get_secret_value(),
-        base_url=endpoint.base_url,
+        client=client,
         temperature=NOT_GIVEN if profile.temperature is None else profile.temperature,
         max_completion_tokens=NOT_GIVEN if profile.max_answer_tokens is None else profile.max_answer_tokens,
     )
 
 
-def build_tts(endpoint: Endpoint, profile: Profile) -> openai.TTS | deepgram.TTS:
+def build_tts(
+    endpoint: Endpoint, profile: Profile, *, http: aiohttp.ClientSession
+) -> openai.TTS | deepgram.TTS:
     key = endpoint.api_key.get_secret_value()
     voice = profile.voice or endpoint.voice
     if endpoint.protocol == "openai":
@@ -91,4 +127,5 @@ def build_tts(endpoint: Endpoint, profile: Profile) -> openai.TTS | deepgram.TTS
         model=voice or endpoint.model or "aura-2-andromeda-en",
         api_key=key,
         base_url=f"{endpoint.base_url}/v1/speak",
+        http_session=http,
     )

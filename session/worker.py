@@ -7,11 +7,12 @@ import logging
 import math
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
 import psutil
-from livekit.agents import NOT_GIVEN, AgentServer, NotGivenOr
+from livekit.agents import NOT_GIVEN, AgentServer, JobContext, NotGivenOr
 
 from config import Providers, Settings, SettingsError, resolve_providers, state_folder
 from session import job, journal, load, logs, profiles
@@ -20,6 +21,10 @@ from session.requests import Requests
 from session.server_api import refusal
 
 logger = logging.getLogger(__name__)
+
+_PRELOADED = ["session.job", "anyio._backends._asyncio", "anyio._core._synchronization"]
+"""Imported once, for all job processes. anyio's are what the language model's client imports at its first request,
+which would hold up the greeting."""
 
 _LOGIN = {"ws_url", "api_key", "api_secret"}
 
@@ -41,9 +46,10 @@ class Worker(AgentServer):
 
     Args:
         settings: As loaded. URL and keys may still be replaced by the command line.
+        run: What a job does, importable by name from its process; ours unless you wrap it.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, run: Callable[[JobContext], Awaitable[None]] = job.run) -> None:
         secret = settings.livekit_api_secret.get_secret_value() if settings.livekit_api_secret else None
         super().__init__(
             ws_url=settings.livekit_url,
@@ -61,7 +67,7 @@ class Worker(AgentServer):
             max_retry=1_000_000_000,  # a server that is down comes back; a worker that gave up does not
             host=settings.worker_host,
             port=settings.worker_port,
-            preload_modules=["session.job"],
+            preload_modules=_PRELOADED,
         )
         self._settings = settings
         self._exit_code = 0
@@ -70,7 +76,7 @@ class Worker(AgentServer):
             is_full=self._is_full,
             load_profile=lambda agent_id: profiles.load_profile(agent_id, folder=state_folder() / "profiles"),
         )
-        self.rtc_session(job.run, on_request=self._requests.answer, on_session_end=job.end)
+        self.rtc_session(run, on_request=self._requests.answer, on_session_end=job.end)
 
     def update_options(self, **options: Any) -> None:
         """As livekit-agents' own; its command line calls it with `ws_url`, `api_key` and `api_secret`."""

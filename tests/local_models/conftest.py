@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import aiohttp
@@ -60,15 +60,15 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture(scope="session")
-def said() -> Iterator[Callable[[str], Samples]]:
+def said() -> Callable[[str], Samples]:
     """A caller: half a second of near silence, the text, and a second of near silence, at 16 kHz."""
     speaker = Speaker(NanoVoice())
 
     def say(text: str) -> Samples:
         noise = np.random.default_rng(1)
-        quiet = (8_000, 16_000)
         voice = speaker.speak(text, "en-US")
-        samples = np.concatenate((np.zeros(quiet[0]), voice, np.zeros(quiet[1])))
-        return np.asarray(samples + noise.normal(0, 0.0005, len(samples)), dtype=np.float32)
+        sound = noise.normal(0, 0.0005, 8_000 + len(voice) + 16_000).astype(np.float32)
+        sound[8_000 : 8_000 + len(voice)] += voice
+        return sound
 
-    yield say
+    return say

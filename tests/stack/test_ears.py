@@ -5,7 +5,7 @@ import pytest
 
 from stack.caller import SAMPLE_RATE, Sound, speak
 from stack.caller.ears import Frame
-from stack.caller.voice import AUDIBLE, rms
+from stack.caller.voice import AUDIBLE, noise, rms
 
 
 def sound(*audible: bool, start: float = 10.0) -> Sound:
@@ -51,3 +51,10 @@ def test_speech_begins_and_ends_with_sound() -> None:
     assert rms(samples[:frame]) >= AUDIBLE
     assert rms(samples[-frame:]) >= AUDIBLE
     assert 0.8 < len(samples) / SAMPLE_RATE < 2.5
+
+
+def test_noise_is_audible_and_the_same_each_time() -> None:
+    samples = np.frombuffer(noise(0.5), dtype=np.int16)
+    assert len(samples) == SAMPLE_RATE / 2
+    assert AUDIBLE < rms(samples) < 10 * AUDIBLE
+    assert noise(0.5) == noise(0.5)

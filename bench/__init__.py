@@ -1,0 +1,1 @@
+"""Measurements, ours and a plain agent's side by side in the same run."""

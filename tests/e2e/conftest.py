@@ -1,0 +1,74 @@
+"""What every end-to-end test stands on. One server, one set of models and one worker serve most of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from stack.caller import Caller
+from stack.livekit_server import LiveKitServer
+from stack.local_models import LocalModels
+from stack.rooms import Rooms
+from stack.worker import Worker
+
+GRACE = 3.0
+"""Seconds. Short, but the same rule."""
+
+_E2E = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(_E2E):
+            item.add_marker(pytest.mark.e2e)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(60))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def models() -> AsyncIterator[LocalModels]:
+    async with LocalModels() as models:
+        yield models
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def livekit() -> AsyncIterator[LiveKitServer]:
+    async with LiveKitServer() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def rooms(livekit: LiveKitServer) -> AsyncIterator[Rooms]:
+    async with Rooms(livekit.address) as rooms:
+        yield rooms
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def worker(livekit: LiveKitServer, models: LocalModels) -> AsyncIterator[Worker]:
+    """A worker with the default settings, but for a short grace."""
+    async with Worker(livekit.address, models_url=models.url, env={"GRACE_PERIOD": str(GRACE)}) as worker:
+        await worker.wait_until_warm(2)
+        yield worker
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def room() -> str:
+    """The name of a room of one's own: LiveKit needs 45 s before a deleted name is safe again."""
+    return f"agent-t{next(_numbers)}-room"
+
+
+@pytest.fixture
+def caller(livekit: LiveKitServer, models: LocalModels, room: str) -> Callable[..., Caller]:
+    """Makes a caller of the test's room, who understands what is heard; not joined yet."""
+
+    def make(identity: str = "guest", *, room_name: str = room, **options: object) -> Caller:
+        return Caller(livekit.address, room_name, identity, models_url=models.url, **options)  # type: ignore[arg-type]
+
+    return make

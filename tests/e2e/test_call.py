@@ -1,0 +1,113 @@
+"""The main job: greeted, answered, left alone, gone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import pytest
+
+from stack.caller import Caller
+from stack.local_models import LocalModels
+from stack.rooms import Rooms
+from stack.until import until, until_answered
+from stack.worker import Worker
+from tests.e2e.conftest import GRACE
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def listen_sockets(models: LocalModels) -> int:
+    return int((await models.status())["sockets"]["listen"]["open"])
+
+
+async def test_a_whole_call(
+    caller: Callable[..., Caller], worker: Worker, models: LocalModels, rooms: Rooms, room: str
+) -> None:
+    loop = asyncio.get_running_loop()
+    joined_at = loop.time()
+    async with caller("alice", name="Alice Liddell") as alice:
+        greeting = await alice.hear(after=joined_at, limit=5)
+        assert "harbour" in greeting.text.lower() or "harbor" in greeting.text.lower()
+        process = worker.job_in(room)
+        assert process is not None
+        assert await listen_sockets(models) == 1
+
+        said = await alice.say("When is breakfast served?")
+        answer = await alice.hear(after=said.ended_at, limit=10)
+        assert "seven" in answer.text.lower() or "7" in answer.text
+
+        said = await alice.say("What is the wifi password?")
+        answer = await alice.hear(after=said.ended_at, limit=10)
+        assert "sunrise" in answer.text.lower()
+        assert await rooms.agents(room)
+    left_at = loop.time()
+
+    await asyncio.sleep(GRACE - 0.5)
+    assert await rooms.agents(room), "the agent must wait for the whole grace"
+    await rooms.wait_for_end(room, timeout=3)
+    assert loop.time() - left_at == pytest.approx(GRACE, abs=1)
+
+    async def no_socket() -> bool:
+        return await listen_sockets(models) == 0
+
+    # The process is gone, with exit code 0, and so are its sockets.
+    await until(lambda: not process.is_running(), timeout=3, what="the job's process to end")
+    assert "non-zero exit code" not in worker.log_text()
+    await until_answered(no_socket, timeout=2, what="the speech-to-text socket to close")
+    left = [record for record in worker.records("call.left") if record["room"] == room]
+    assert [(record["reason"], record["failed_steps"]) for record in left] == [("humans_left", [])]
+    assert left[0]["took_ms"] <= 500
+
+    # The journal has the conversation; the log has no name, no word of it and no token.
+    (file,) = [
+        file for file in (worker.folder / "home" / "journal").rglob("*.jsonl") if room in file.read_text()
+    ]
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [line.get("event") for line in (lines[0], lines[-1])] == ["started", "ended"]
+    assert [line["role"] for line in lines[1:-1]] == ["assistant", "user", "assistant", "user", "assistant"]
+    assert "breakfast" in lines[2]["text"].lower()
+    assert lines[-1]["reason"] == "humans_left"
+    assert lines[-1]["usage"]
+    log = worker.log_text()
+    for secret in ("Alice", "alice", "breakfast", "sunrise", rooms._address.api_secret):
+        assert secret not in log
+
+
+async def test_a_burst_of_ten_callers_is_taken_by_two_idle_processes(
+    caller: Callable[..., Caller], worker: Worker, rooms: Rooms, room: str
+) -> None:
+    names = [f"{room.removesuffix('-room')}-{number}-room" for number in range(10)]
+    burst = [caller(room_name=name) for name in names]
+    await asyncio.gather(*(one.join() for one in burst))
+    try:
+        await asyncio.gather(*(one.wait_for_agent(limit=20) for one in burst))
+        for name in names:
+            assert len(await rooms.agents(name)) == 1
+    finally:
+        await asyncio.gather(*(one.leave() for one in burst))
+    await asyncio.gather(*(rooms.wait_for_end(name, timeout=20) for name in names))
+    await until(lambda: not worker.jobs(), timeout=10, what="all jobs to end")
+
+
+@pytest.mark.parametrize("name", ["agent--room", "agents-1-room", "Agent-1-room", f"agent-{'x' * 300}-room"])
+async def test_a_room_that_nearly_matches_gets_no_agent_and_a_line(
+    name: str, caller: Callable[..., Caller], worker: Worker, rooms: Rooms
+) -> None:
+    n_refused = len(worker.records("job.refused"))
+    async with caller(room_name=name):
+        record = await worker.wait_for_record("job.refused", n_refused + 1, timeout=10)
+        assert record["room"] == name
+        assert "is not named agent-<id>-room" in record["message"] or "1 to 128 letters" in record["message"]
+        assert not await rooms.agents(name)
+
+
+async def test_metadata_names_the_agent_in_any_room(
+    caller: Callable[..., Caller], worker: Worker, rooms: Rooms, room: str
+) -> None:
+    lobby = f"lobby-{room}"
+    async with caller(room_name=lobby) as guest:
+        await worker.wait_for_record("job.refused", timeout=10)
+        await rooms.dispatch(lobby, metadata='{"agent_id": "9"}')
+        assert (await guest.wait_for_agent(limit=10)).startswith("ai-9-")

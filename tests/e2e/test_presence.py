@@ -1,0 +1,214 @@
+"""Who comes, who goes, and who is heard (complaints 1 to 11)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from livekit import rtc
+
+from stack.caller import Caller, CallerProcess
+from stack.livekit_server import LiveKitServer
+from stack.local_models import LocalModels
+from stack.rooms import Rooms
+from stack.until import LateError, until
+from stack.worker import Worker
+from tests.e2e.conftest import GRACE
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+MakeCaller = Callable[..., Caller]
+
+
+def reasons(worker: Worker, room: str) -> list[str]:
+    return [record["reason"] for record in worker.records("call.left") if record["room"] == room]
+
+
+def phases(worker: Worker, room: str) -> list[str]:
+    return [record["phase"] for record in worker.records("room.phase") if record["room"] == room]
+
+
+async def ask_breakfast(caller: Caller) -> None:
+    """Ask, and be answered: the agent hears this caller and this caller hears the agent."""
+    said = await caller.say("When is breakfast served?")
+    answer = await caller.hear(after=said.ended_at, limit=10)
+    assert "seven" in answer.text.lower() or "7" in answer.text, answer.text
+
+
+async def greeted(caller: Caller) -> None:
+    await caller.wait_for_agent(limit=10)
+    await caller.hear(after=0, limit=10)
+
+
+async def test_who_comes_back_within_the_grace_meets_the_same_agent(
+    caller: MakeCaller, worker: Worker, room: str
+) -> None:
+    async with caller() as guest:
+        await greeted(guest)
+        first = guest.agents
+    await asyncio.sleep(GRACE - 1)
+    async with caller() as guest:
+        assert await guest.wait_for_agent(limit=2) == first[0]
+        back_at = asyncio.get_running_loop().time()
+        with pytest.raises(LateError):
+            await guest.hear_start(after=back_at, limit=2)  # no second greeting
+        await ask_breakfast(guest)
+    assert phases(worker, room)[:3] == ["active", "grace_period", "active"]
+
+
+async def test_who_comes_back_after_the_grace_meets_a_new_agent_within_three_seconds(
+    caller: MakeCaller, rooms: Rooms, room: str
+) -> None:
+    async with caller() as guest:
+        first = await guest.wait_for_agent()
+    await rooms.wait_for_end(room, timeout=GRACE + 3)
+    async with caller() as guest:
+        assert await guest.wait_for_agent(limit=3) != first
+
+
+async def test_a_reloaded_page_is_heard(caller: MakeCaller) -> None:
+    async with caller() as guest:
+        await greeted(guest)
+        await guest.reload()
+        await guest.wait_for_agent()
+        await ask_breakfast(guest)
+
+
+async def test_a_reloaded_page_with_a_new_identity_is_heard(caller: MakeCaller) -> None:
+    async with caller("tab-1") as old:
+        await greeted(old)
+    async with caller("tab-2") as new:
+        await new.wait_for_agent()
+        await ask_breakfast(new)
+
+
+async def test_a_newcomer_is_heard_while_the_ghost_of_the_old_tab_is_still_listed(
+    caller: MakeCaller, livekit: LiveKitServer, rooms: Rooms, room: str, tmp_path: Path
+) -> None:
+    async with CallerProcess(livekit.address, room, "old-tab", folder=tmp_path) as ghost:
+        await rooms.wait_for_agents(room, 1, timeout=10)
+        async with caller("new-tab") as new:
+            ghost.kill()
+            await greeted(new)
+            await ask_breakfast(new)
+            listed = {one.identity for one in await rooms.participants(room)}
+            assert "old-tab" in listed
+
+
+async def test_of_two_humans_the_linked_one_leaves_and_the_other_is_heard(
+    caller: MakeCaller, worker: Worker, room: str
+) -> None:
+    async with caller("first") as first, caller("second") as second:
+        await greeted(first)
+        await ask_breakfast(first)
+        await first.leave()
+        await ask_breakfast(second)
+        assert phases(worker, room) == ["active"]
+
+
+@pytest.mark.timeout(90)
+async def test_a_killed_tab_counts_until_livekit_says_it_is_gone_and_then_comes_the_grace(
+    livekit: LiveKitServer, worker: Worker, rooms: Rooms, room: str, tmp_path: Path
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with CallerProcess(livekit.address, room, folder=tmp_path) as tab:
+        await rooms.wait_for_agents(room, 1, timeout=10)
+        tab.kill()
+        killed_at = loop.time()
+    await until(lambda: "grace_period" in phases(worker, room), timeout=40, what="the grace")
+    assert loop.time() - killed_at > 5
+    grace_at = loop.time()
+    await rooms.wait_for_end(room, timeout=GRACE + 3)
+    assert loop.time() - grace_at == pytest.approx(GRACE - 0.5, abs=1)
+    assert reasons(worker, room) == ["humans_left"]
+
+
+async def test_avatars_and_holds_and_other_agents_are_nobody(
+    caller: MakeCaller, worker: Worker, rooms: Rooms, room: str
+) -> None:
+    async with (
+        caller("face", attributes={"lk.publish_on_behalf": "ai-t"}) as _avatar,
+        caller("ai-hold-other") as _hold,
+    ):
+        async with caller() as guest:
+            await guest.wait_for_agent()
+            await until(lambda: phases(worker, room) == ["active"], timeout=5, what="the human to count")
+        await until(
+            lambda: reasons(worker, room) == ["humans_left"], timeout=GRACE + 4, what="the agent to leave"
+        )
+    record = next(r for r in worker.records("room.phase") if r["room"] == room)
+    assert record["humans"] == 1
+
+
+async def test_livekit_closes_the_room_during_the_grace(
+    caller: MakeCaller, worker: Worker, rooms: Rooms, room: str
+) -> None:
+    async with caller() as guest:
+        await guest.wait_for_agent()
+    await until(lambda: "grace_period" in phases(worker, room), timeout=5, what="the grace")
+    await rooms.delete(room)
+    await until(lambda: reasons(worker, room) == ["room_closed"], timeout=5, what="the agent to leave")
+    await until(lambda: worker.job_in(room) is None, timeout=5, what="its process to end")
+    assert "non-zero exit code" not in worker.log_text()
+
+
+async def test_an_agent_alone_in_a_room_made_beforehand_waits_for_the_first_human(
+    models: LocalModels, room: str
+) -> None:
+    loop = asyncio.get_running_loop()
+    env = {"GRACE_PERIOD": "1", "FIRST_HUMAN_TIMEOUT": "5"}
+    async with (
+        LiveKitServer() as livekit,
+        Rooms(livekit.address) as rooms,
+        Worker(livekit.address, models_url=models.url, env=env) as worker,
+    ):
+        await rooms.create(room)
+        await rooms.wait_for_agents(room, 1, timeout=10)
+        entered_at = loop.time()
+        await asyncio.sleep(3)
+        assert await rooms.agents(room), "the grace does not count before the first human"
+        await rooms.wait_for_end(room, timeout=5)
+        assert loop.time() - entered_at == pytest.approx(5, abs=1)
+        assert reasons(worker, room) == ["never_joined"]
+
+
+async def test_the_agent_does_not_talk_into_an_empty_room(
+    caller: MakeCaller, worker: Worker, room: str
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with caller("ai-ear") as ear:
+        async with caller() as guest:
+            await greeted(guest)
+            said = await guest.say("When is breakfast served?")
+            await guest.hear_start(after=said.ended_at, limit=10)
+        await until(lambda: "grace_period" in phases(worker, room), timeout=3, what="the grace")
+        hushed_at = loop.time() + 0.3  # what was on its way
+        agent = ear.agents[0]
+        await asyncio.sleep(2)
+        assert ear.sound_of(agent).first_audible(hushed_at) is None
+
+
+async def test_a_caller_who_only_sends_noise_gets_no_answer_and_keeps_the_agent(
+    caller: MakeCaller, room: str, worker: Worker
+) -> None:
+    async with caller() as guest:
+        await greeted(guest)
+        noise_at = asyncio.get_running_loop().time()
+        await guest.make_noise(3)
+        with pytest.raises(LateError):
+            await guest.hear_start(after=noise_at, limit=4)
+        await ask_breakfast(guest)
+
+
+async def test_a_caller_who_reconnects_fully_is_heard(caller: MakeCaller, worker: Worker, room: str) -> None:
+    async with caller() as guest:
+        await greeted(guest)
+        await guest.simulate(rtc.SimulateScenarioKind.SIMULATE_FULL_RECONNECT)
+        await until(
+            lambda: any(event.name == "reconnected" for event in guest.events),
+            timeout=10,
+            what="the reconnect",
+        )
+        await ask_breakfast(guest)

@@ -1,0 +1,95 @@
+"""Providers that fail and come back: the call goes on, and says so (complaints 24 to 26)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from stack.caller import Caller
+from stack.livekit_server import LiveKitServer
+from stack.local_models import LocalModels
+from stack.ports import free_port
+from stack.worker import Worker
+from tests.e2e.test_presence import ask_breakfast, greeted
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def livekit() -> AsyncIterator[LiveKitServer]:
+    async with LiveKitServer() as server:
+        yield server
+
+
+@pytest.fixture
+def dead_url() -> str:
+    """Nobody listens there."""
+    return f"http://127.0.0.1:{free_port()}"
+
+
+@pytest.mark.timeout(120)
+async def test_speech_to_text_refuses_for_a_while_and_the_call_lives(
+    livekit: LiveKitServer, models: LocalModels, room: str
+) -> None:
+    """Longer than the 18 s after which LiveKit's own session closes for good."""
+    async with (
+        LocalModels() as mortal,
+        Worker(livekit.address, models_url=mortal.url) as worker,
+        Caller(livekit.address, room, models_url=models.url) as guest,
+    ):
+        await greeted(guest)
+        await mortal.stop()
+        failed = await worker.wait_for_record("provider.failed", timeout=20)
+        assert failed["part"] == "stt"
+        await asyncio.sleep(25)
+        assert len(guest.agents) == 1
+        assert len(worker.records("provider.failed")) == 1, "said once"
+        await mortal.start()
+        await worker.wait_for_record("provider.recovered", timeout=1) if worker.records(
+            "provider.recovered"
+        ) else None
+        await asyncio.sleep(3)  # the next try
+        await ask_breakfast(guest)
+        recovered = await worker.wait_for_record("provider.recovered", timeout=5)
+        assert recovered["part"] == "stt"
+
+
+async def test_the_model_and_the_voice_are_dead_and_the_clip_still_plays(
+    livekit: LiveKitServer, models: LocalModels, room: str, dead_url: str
+) -> None:
+    dead = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": f"{dead_url}/v1", "TTS_PROVIDER": "openai"}
+    async with (
+        Worker(livekit.address, models_url=models.url, env=dead) as worker,
+        Caller(livekit.address, room, models_url=models.url) as guest,
+    ):
+        loop = asyncio.get_running_loop()
+        # The greeting fails first, and that is said.
+        clip = await guest.hear(after=0, limit=15)
+        assert "voice" in clip.text.lower()
+        said = await guest.say("When is breakfast served?")
+        clip = await guest.hear(after=said.ended_at, limit=20)
+        assert "think" in clip.text.lower()
+        assert {record["part"] for record in worker.records("provider.failed")} == {"tts", "llm"}
+        await asyncio.sleep(2)
+        assert len(guest.agents) == 1
+        assert loop.time() > said.ended_at
+
+
+async def test_without_any_model_the_agent_comes_and_says_so_and_recovers(
+    livekit: LiveKitServer, models: LocalModels, room: str
+) -> None:
+    async with LocalModels() as mortal:
+        await mortal.stop()
+        async with (
+            Worker(livekit.address, models_url=mortal.url),
+            Caller(livekit.address, room, models_url=models.url) as guest,
+        ):
+            clip = await guest.hear(after=0, limit=15)
+            assert "sorry" in clip.text.lower()
+            await mortal.start()
+            await asyncio.sleep(3)  # the next try
+            await guest.wait_for_silence(limit=20)
+            await ask_breakfast(guest)
