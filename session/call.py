@@ -82,6 +82,7 @@ class Call:
         self._hold = RoomHold(self._join_as_hold)
         self._humans: list[Human] = []
         self._speaking: list[str] = []
+        self._lost: set[str] = set()
         self._loop_lag = 0.0
         self._is_entered = False
         self._asking_elder: asyncio.Task[None] | None = None
@@ -159,6 +160,7 @@ class Call:
         for event in ("participant_connected", "participant_disconnected", "participant_attributes_changed"):
             self._room.on(event, self._recount)
         self._room.on("active_speakers_changed", self._on_speakers)
+        self._room.on("connection_quality_changed", self._on_quality)
         self._room.on("reconnecting", self._on_reconnecting)
         self._room.on("reconnected", self._on_reconnected)
         self._room.on("disconnected", self._on_disconnected)
@@ -190,6 +192,7 @@ class Call:
             return
         # A participant is told of before its `joined_at` order is known here: the dict keeps arrival order.
         self._humans = humans_among(self._room.remote_participants.values())
+        self._lost &= {human.identity for human in self._humans}
         self._life.roster(len(self._humans), now=self._loop.time())
         self._changed.set()
         self._follow()
@@ -204,12 +207,22 @@ class Call:
             self._recount()
 
     def _follow(self) -> None:
-        linked = choose_linked(self._conversation.linked, self._humans, speaking=self._speaking)
+        linked = choose_linked(
+            self._conversation.linked, self._humans, speaking=self._speaking, lost=self._lost
+        )
         if linked is not None:
             self._conversation.link(linked)
 
     def _on_speakers(self, speakers: list[rtc.Participant]) -> None:
         self._speaking = [speaker.identity for speaker in speakers]
+        if not self._life.is_disconnected:
+            self._follow()
+
+    def _on_quality(self, participant: rtc.Participant, quality: int) -> None:
+        if quality == rtc.ConnectionQuality.QUALITY_LOST:
+            self._lost.add(participant.identity)
+        else:
+            self._lost.discard(participant.identity)
         if not self._life.is_disconnected:
             self._follow()
 

@@ -65,7 +65,7 @@ class Conversation:
         self._greeting = greeting
         self._journal = journal
         self._linked: str | None = None
-        self._is_started = False
+        self._is_running = False
         self._is_greeted = False
         self._has_audience = False
         self._clip: SpeechHandle | None = None
@@ -83,7 +83,7 @@ class Conversation:
     async def start(self, room: rtc.Room) -> None:
         """Start the pipeline; it waits for the room to be connected."""
         await self._session.start(self._agent, room=room, room_options=room_options(), record=False)
-        self._is_started = True
+        self._is_running = True
         if self._linked is not None:
             self._hear(self._linked)
         self._greet()
@@ -93,7 +93,7 @@ class Conversation:
         if identity == self._linked:
             return
         self._linked = identity
-        if self._is_started:
+        if self._is_running:
             self._hear(identity)
 
     def set_audience(self, present: bool) -> None:
@@ -102,12 +102,12 @@ class Conversation:
         self._session.options.session_close_transcript_timeout = _TRANSCRIPT_TIMEOUT if present else 0.0
         if present:
             self._greet()
-        elif self._is_started:
+        elif self._is_running:
             self._session.interrupt(force=True)
 
     async def hush(self) -> None:
         """Stop speaking, at once."""
-        if self._is_started:
+        if self._is_running:
             await self._session.interrupt(force=True)
 
     async def stop(self) -> None:
@@ -128,7 +128,7 @@ class Conversation:
             self._session.room_io.set_participant(identity)
 
     def _greet(self) -> None:
-        if self._is_started and self._has_audience and not self._is_greeted:
+        if self._is_running and self._has_audience and not self._is_greeted:
             self._is_greeted = True
             if self._greeting:
                 self._session.say(self._greeting)
@@ -154,6 +154,7 @@ class Conversation:
             self._play(clip)
 
     def _on_close(self, event: CloseEvent) -> None:
+        self._is_running = False
         self.on_closed(is_error=event.reason is SessionCloseReason.ERROR)
 
     def _on_item(self, event: ConversationItemAddedEvent) -> None:

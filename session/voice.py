@@ -15,6 +15,10 @@ from openai import AsyncOpenAI
 from config import Endpoint, Providers
 from wire import Profile
 
+MAX_TURN_DELAY = 1.5
+"""Seconds of silence after which a human's turn is over even if it does not sound so. LiveKit's 2.5 to 3 feel like a
+dead line when the detector is wrong."""
+
 FOREVER = 1_000_000_000
 """Failures in a row after which a session closes for good. A provider's failure never ends a call here."""
 
@@ -66,6 +70,7 @@ def build_session(
         turn_handling={
             "turn_detection": inference.TurnDetector(version="v1-mini"),
             "interruption": {"mode": "vad"},
+            "endpointing": {"max_delay": MAX_TURN_DELAY},
         },
         conn_options=SessionConnectOptions(
             stt_conn_options=APIConnectOptions(max_retry=3, retry_interval=1.0, timeout=5.0),

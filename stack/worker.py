@@ -57,6 +57,7 @@ class Worker:
         command: `START`, `DEV`, `DISCOVERED`, `PEER`, or any other.
         env: More variables, like GRACE_PERIOD; "" = unset, whatever a `.env` file says.
         folder: For its log and its state; None = a temporary one that goes away with it.
+        cwd: Working folder, where its `.env` files are; `command` is relative to it.
         echo: Print its log.
     """
 
@@ -68,6 +69,7 @@ class Worker:
         command: Sequence[str] = START,
         env: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        cwd: Path = CHECKOUT,
         echo: bool = False,
     ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="roomkeeper-worker-") if folder is None else None
@@ -85,7 +87,7 @@ class Worker:
                 "PYTHONUNBUFFERED": "1",
                 **(env or {}),
             },
-            cwd=CHECKOUT,
+            cwd=cwd,
             echo=echo,
         )
 

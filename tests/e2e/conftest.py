@@ -30,14 +30,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def models() -> AsyncIterator[LocalModels]:
-    async with LocalModels() as models:
+async def models(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalModels]:
+    async with LocalModels(folder=tmp_path_factory.mktemp("models")) as models:
         yield models
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def livekit() -> AsyncIterator[LiveKitServer]:
-    async with LiveKitServer() as server:
+async def livekit(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LiveKitServer]:
+    async with LiveKitServer(folder=tmp_path_factory.mktemp("livekit")) as server:
         yield server
 
 
@@ -48,9 +48,16 @@ async def rooms(livekit: LiveKitServer) -> AsyncIterator[Rooms]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def worker(livekit: LiveKitServer, models: LocalModels) -> AsyncIterator[Worker]:
-    """A worker with the default settings, but for a short grace."""
-    async with Worker(livekit.address, models_url=models.url, env={"GRACE_PERIOD": str(GRACE)}) as worker:
+async def worker(
+    livekit: LiveKitServer, models: LocalModels, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Worker]:
+    """A worker with the default settings, but for a short grace. pytest keeps its log."""
+    async with Worker(
+        livekit.address,
+        models_url=models.url,
+        env={"GRACE_PERIOD": str(GRACE)},
+        folder=tmp_path_factory.mktemp("worker"),
+    ) as worker:
         await worker.wait_until_warm(2)
         yield worker
 

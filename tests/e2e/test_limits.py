@@ -17,7 +17,7 @@ from stack.local_models import LocalModels
 from stack.rooms import Rooms
 from stack.until import until
 from stack.worker import Worker
-from tests.e2e.test_presence import ask_breakfast, greeted, phases, reasons
+from tests.e2e.test_presence import ask, greeted, phases, reasons
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -86,7 +86,7 @@ async def test_a_full_reconnect_is_no_absence(
         assert phases(worker, room) == ["active"]
         agent = guest.agents[0]
         assert guest.sound_of(agent).first_audible(reconnected_at) is None, "no second greeting"
-        await ask_breakfast(guest)
+        await ask(guest)
 
 
 async def test_no_call_is_longer_than_the_longest(
@@ -155,7 +155,7 @@ async def test_livekit_stopped_and_started_again(models: LocalModels, room: str)
             livekit.address, f"{room.removesuffix('-room')}b-room", models_url=models.url
         ) as guest:
             await greeted(guest)
-            await ask_breakfast(guest)
+            await ask(guest)
 
 
 @pytest.mark.timeout(120)
@@ -187,4 +187,4 @@ async def test_livekit_restarted_during_a_call_leaves_one_agent(models: LocalMod
         await guest.wait_for_agent(limit=20)
         await asyncio.sleep(5)  # time for a second agent to come, and to go
         await rooms.wait_for_agents(room, 1, timeout=10)
-        await ask_breakfast(guest)
+        await ask(guest)

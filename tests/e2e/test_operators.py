@@ -17,9 +17,9 @@ from stack.local_models import LocalModels
 from stack.rooms import Rooms
 from stack.until import until
 from stack.worker import Worker
-from tests.e2e.test_presence import ask_breakfast, greeted, reasons
+from tests.e2e.test_presence import ask, greeted, reasons
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("worker")]
 
 MakeCaller = Callable[..., Caller]
 
@@ -83,7 +83,7 @@ async def test_of_two_agents_the_younger_leaves(
         await rooms.dispatch(room)
         await until(lambda: reasons(worker, room) == ["duplicate"], timeout=10, what="the younger to leave")
         await until(lambda: guest.agents == [elder], timeout=3, what="one agent")
-        await ask_breakfast(guest)
+        await ask(guest)
 
 
 async def test_nobody_yields_to_the_ghost_of_a_killed_agent(
@@ -100,7 +100,7 @@ async def test_nobody_yields_to_the_ghost_of_a_killed_agent(
         await asyncio.sleep(6)  # the ghost stays for 20 s; the successor asks it for 4
         assert reasons(worker, room) == []
         assert set(guest.agents) - {ghost}
-        await ask_breakfast(guest)
+        await ask(guest)
 
 
 async def test_a_journal_that_cannot_be_written_does_not_end_the_call(
@@ -113,6 +113,6 @@ async def test_a_journal_that_cannot_be_written_does_not_end_the_call(
         Caller(own.address, "agent-1-room", models_url=models.url) as guest,
     ):
         await greeted(guest)
-        await ask_breakfast(guest)
+        await ask(guest)
         (failed,) = worker.records("journal.failed")
         assert "Not a directory" in failed["error"]

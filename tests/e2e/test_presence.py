@@ -10,14 +10,15 @@ import pytest
 from livekit import rtc
 
 from stack.caller import Caller, CallerProcess
+from stack.errors import LateError
 from stack.livekit_server import LiveKitServer
 from stack.local_models import LocalModels
 from stack.rooms import Rooms
-from stack.until import LateError, until
+from stack.until import until
 from stack.worker import Worker
 from tests.e2e.conftest import GRACE
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("worker")]
 
 MakeCaller = Callable[..., Caller]
 
@@ -30,11 +31,11 @@ def phases(worker: Worker, room: str) -> list[str]:
     return [record["phase"] for record in worker.records("room.phase") if record["room"] == room]
 
 
-async def ask_breakfast(caller: Caller) -> None:
+async def ask(caller: Caller) -> None:
     """Ask, and be answered: the agent hears this caller and this caller hears the agent."""
-    said = await caller.say("When is breakfast served?")
+    said = await caller.say("When is check-out?")
     answer = await caller.hear(after=said.ended_at, limit=10)
-    assert "seven" in answer.text.lower() or "7" in answer.text, answer.text
+    assert "eleven" in answer.text.lower() or "11" in answer.text, answer.text
 
 
 async def greeted(caller: Caller) -> None:
@@ -54,7 +55,7 @@ async def test_who_comes_back_within_the_grace_meets_the_same_agent(
         back_at = asyncio.get_running_loop().time()
         with pytest.raises(LateError):
             await guest.hear_start(after=back_at, limit=2)  # no second greeting
-        await ask_breakfast(guest)
+        await ask(guest)
     assert phases(worker, room)[:3] == ["active", "grace_period", "active"]
 
 
@@ -73,7 +74,7 @@ async def test_a_reloaded_page_is_heard(caller: MakeCaller) -> None:
         await greeted(guest)
         await guest.reload()
         await guest.wait_for_agent()
-        await ask_breakfast(guest)
+        await ask(guest)
 
 
 async def test_a_reloaded_page_with_a_new_identity_is_heard(caller: MakeCaller) -> None:
@@ -81,7 +82,7 @@ async def test_a_reloaded_page_with_a_new_identity_is_heard(caller: MakeCaller) 
         await greeted(old)
     async with caller("tab-2") as new:
         await new.wait_for_agent()
-        await ask_breakfast(new)
+        await ask(new)
 
 
 async def test_a_newcomer_is_heard_while_the_ghost_of_the_old_tab_is_still_listed(
@@ -92,7 +93,7 @@ async def test_a_newcomer_is_heard_while_the_ghost_of_the_old_tab_is_still_liste
         async with caller("new-tab") as new:
             ghost.kill()
             await greeted(new)
-            await ask_breakfast(new)
+            await ask(new)
             listed = {one.identity for one in await rooms.participants(room)}
             assert "old-tab" in listed
 
@@ -102,9 +103,9 @@ async def test_of_two_humans_the_linked_one_leaves_and_the_other_is_heard(
 ) -> None:
     async with caller("first") as first, caller("second") as second:
         await greeted(first)
-        await ask_breakfast(first)
+        await ask(first)
         await first.leave()
-        await ask_breakfast(second)
+        await ask(second)
         assert phases(worker, room) == ["active"]
 
 
@@ -199,7 +200,7 @@ async def test_a_caller_who_only_sends_noise_gets_no_answer_and_keeps_the_agent(
         await guest.make_noise(3)
         with pytest.raises(LateError):
             await guest.hear_start(after=noise_at, limit=4)
-        await ask_breakfast(guest)
+        await ask(guest)
 
 
 async def test_a_caller_who_reconnects_fully_is_heard(caller: MakeCaller, worker: Worker, room: str) -> None:
@@ -211,4 +212,4 @@ async def test_a_caller_who_reconnects_fully_is_heard(caller: MakeCaller, worker
             timeout=10,
             what="the reconnect",
         )
-        await ask_breakfast(guest)
+        await ask(guest)

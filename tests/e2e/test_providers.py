@@ -13,7 +13,7 @@ from stack.livekit_server import LiveKitServer
 from stack.local_models import LocalModels
 from stack.ports import free_port
 from stack.worker import Worker
-from tests.e2e.test_presence import ask_breakfast, greeted
+from tests.e2e.test_presence import ask, greeted
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -52,7 +52,7 @@ async def test_speech_to_text_refuses_for_a_while_and_the_call_lives(
             "provider.recovered"
         ) else None
         await asyncio.sleep(3)  # the next try
-        await ask_breakfast(guest)
+        await ask(guest)
         recovered = await worker.wait_for_record("provider.recovered", timeout=5)
         assert recovered["part"] == "stt"
 
@@ -92,4 +92,4 @@ async def test_without_any_model_the_agent_comes_and_says_so_and_recovers(
             await mortal.start()
             await asyncio.sleep(3)  # the next try
             await guest.wait_for_silence(limit=20)
-            await ask_breakfast(guest)
+            await ask(guest)

@@ -15,12 +15,13 @@ import pytest
 import pytest_asyncio
 
 from stack.caller import Caller
+from stack.errors import LateError
 from stack.livekit_server import LiveKitServer
 from stack.local_models import LocalModels
 from stack.rooms import Rooms
-from stack.until import LateError, until
+from stack.until import until
 from stack.worker import CHECKOUT, DEV, DISCOVERED, START, Worker
-from tests.e2e.test_presence import ask_breakfast, greeted
+from tests.e2e.test_presence import ask, greeted
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -44,18 +45,13 @@ async def rooms(livekit: LiveKitServer) -> AsyncIterator[Rooms]:
     ids=["start", "dev", "discovered", "discovered-dev"],
 )
 async def test_every_way_to_start_is_the_same(
-    command: tuple[str, ...],
-    livekit: LiveKitServer,
-    models: LocalModels,
-    rooms: Rooms,
-    room: str,
-    tmp_path: Path,
+    command: tuple[str, ...], livekit: LiveKitServer, models: LocalModels, rooms: Rooms, tmp_path: Path
 ) -> None:
     # Settings come from .env.local in the working folder, logs say the same, the exit code is 0.
     (tmp_path / ".env.local").write_text("GRACE_PERIOD=1\n")
-    for name in ("agent.py",):
-        (tmp_path / name).symlink_to(CHECKOUT / name)
+    (tmp_path / "agent.py").symlink_to(CHECKOUT / "agent.py")
     async with Worker(livekit.address, models_url=models.url, command=command, cwd=tmp_path) as worker:
+        room = f"agent-{tmp_path.name.replace('[', '').replace(']', '')}-room"
         async with Caller(livekit.address, room) as guest:
             assert (await guest.wait_for_agent()).startswith("ai-")
         await rooms.wait_for_end(room, timeout=4)
@@ -78,7 +74,7 @@ async def test_sigterm_lets_calls_finish_and_takes_no_new_ones(
             async with Caller(livekit.address, f"{room.removesuffix('-room')}b-room") as late:
                 with pytest.raises(LateError):
                     await late.wait_for_agent(limit=2)
-            await ask_breakfast(guest)
+            await ask(guest)
         await rooms.wait_for_end(room, timeout=5)
         assert await worker.child.wait(timeout=10) == 0
 
@@ -87,18 +83,20 @@ async def test_a_second_sigterm_ends_calls_politely_within_ten_seconds(
     livekit: LiveKitServer, models: LocalModels, rooms: Rooms, room: str
 ) -> None:
     loop = asyncio.get_running_loop()
-    async with Worker(livekit.address, models_url=models.url) as worker:
-        async with Caller(livekit.address, room, models_url=models.url) as guest:
-            await greeted(guest)
-            worker.child.signal(signal.SIGTERM)
-            await worker.wait_for_record("worker.drain", timeout=5)
-            worker.child.signal(signal.SIGTERM)
-            at = loop.time()
-            assert await worker.child.wait(timeout=10) == 0
-            assert loop.time() - at < 10
-            # Politely: no ghost, and the human is still there.
-            assert [one.identity for one in await rooms.participants(room)] == ["guest"]
-            assert worker.records("call.left")[0]["reason"] == "worker_shutdown"
+    async with (
+        Worker(livekit.address, models_url=models.url) as worker,
+        Caller(livekit.address, room, models_url=models.url) as guest,
+    ):
+        await greeted(guest)
+        worker.child.signal(signal.SIGTERM)
+        await worker.wait_for_record("worker.drain", timeout=5)
+        worker.child.signal(signal.SIGTERM)
+        at = loop.time()
+        assert await worker.child.wait(timeout=10) == 0
+        assert loop.time() - at < 10
+        # Politely: no ghost, and the human is still there.
+        assert [one.identity for one in await rooms.participants(room)] == ["guest"]
+        assert worker.records("call.left")[0]["reason"] == "worker_shutdown"
 
 
 def refused(

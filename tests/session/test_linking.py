@@ -33,3 +33,19 @@ def test_choose_linked(
     linked: str | None, humans: list[str], speaking: list[str], chosen: str | None
 ) -> None:
     assert choose_linked(linked, people(*humans), speaking=speaking) == chosen
+
+
+@pytest.mark.parametrize(
+    ("linked", "humans", "lost", "chosen"),
+    [
+        pytest.param("old", ["old", "new"], ["old"], "new", id="a ghost is let go"),
+        pytest.param("old", ["old"], ["old"], "old", id="a ghost alone"),
+        pytest.param("old", ["old", "new"], ["new"], "old", id="another one is lost"),
+        pytest.param("old", ["old", "new"], ["old", "new"], "old", id="everyone is lost"),
+        pytest.param(None, ["bob", "eve"], ["eve"], "bob", id="the newest is lost"),
+    ],
+)
+def test_whoever_is_lost_comes_last(
+    linked: str | None, humans: list[str], lost: list[str], chosen: str
+) -> None:
+    assert choose_linked(linked, people(*humans), lost=lost) == chosen

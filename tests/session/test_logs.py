@@ -24,9 +24,8 @@ def _info(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_identities_do_not_pass() -> None:
-    line = record(
-        "livekit.agents", logging.INFO, "linked", **{"lk.pii.participant_identity": "alice", "room": "r"}
-    )
+    line = record("livekit.agents", logging.INFO, "linked", room="r")
+    line.__dict__["lk.pii.participant_identity"] = "alice"
     assert Quieter().filter(line)
     assert "alice" not in str(line.__dict__)
     assert line.__dict__["room"] == "r"
