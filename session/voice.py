@@ -89,6 +89,9 @@ def build_agent(profile: Profile) -> Agent:
     for human, agent in profile.examples:
         turns.add_message(role="user", content=human)
         turns.add_message(role="assistant", content=agent)
+    if profile.examples and profile.greeting:
+        # The greeting comes next. Without a turn to answer, a small model takes it for the answer to the last example.
+        turns.add_message(role="user", content="Hello.")
     return Agent(instructions=profile.prompt, chat_ctx=turns)
 
 

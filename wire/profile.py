@@ -74,17 +74,16 @@ DEFAULT_PROFILE = Profile(
         "The pool is on the fifth floor and is open until nine.\n"
         "Answer with one short sentence. If the facts do not say it, say that you do not know."
     ),
-    # A model of 135 million parameters does not follow the last sentence of the prompt, but it follows these. The
-    # order was searched for: told and untold by turns, it takes up the rhythm and not the facts.
+    # A model of 135 million parameters does not follow the last sentence of the prompt, but it follows these, mostly.
+    # The order was searched for: told and untold by turns, it takes up the rhythm and not the facts.
     examples=(
+        ("When is check out?", "Check-out is at eleven."),
+        ("Is there a pool?", "Yes, the pool is on the fifth floor and is open until nine."),
+        ("When is breakfast served?", "Breakfast is served from seven to ten on the ground floor."),
+        ("Where is the pool?", "The pool is on the fifth floor and is open until nine."),
         ("Do you have a casino?", _UNKNOWN),
         ("How much is a massage?", _UNKNOWN),
-        ("Where is the pool?", "The pool is on the fifth floor and is open until nine."),
-        ("When is check out?", "Check-out is at eleven."),
-        ("Goodbye.", "Goodbye, and enjoy your stay."),
-        ("Is there a pool?", "Yes, the pool is on the fifth floor and is open until nine."),
         ("What is the wifi password?", "The wifi password is sunrise."),
-        ("When is breakfast served?", "Breakfast is served from seven to ten on the ground floor."),
     ),
     greeting="Hello, this is Ada at Harbour Hotel. How can I help you?",
     max_answer_tokens=60,

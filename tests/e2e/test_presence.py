@@ -33,9 +33,9 @@ def phases(worker: Worker, room: str) -> list[str]:
 
 async def ask(caller: Caller) -> None:
     """Ask, and be answered: the agent hears this caller and this caller hears the agent."""
-    said = await caller.say("When is check-out?")
+    said = await caller.say("Where is the pool?")
     answer = await caller.hear(after=said.ended_at, limit=10)
-    assert "eleven" in answer.text.lower() or "11" in answer.text, answer.text
+    assert "fifth" in answer.text.lower() or "5" in answer.text, answer.text
 
 
 async def greeted(caller: Caller) -> None:
@@ -91,8 +91,11 @@ async def test_a_newcomer_is_heard_while_the_ghost_of_the_old_tab_is_still_liste
     async with CallerProcess(livekit.address, room, "old-tab", folder=tmp_path) as ghost:
         await rooms.wait_for_agents(room, 1, timeout=10)
         async with caller("new-tab") as new:
+            await new.wait_for_agent()
             ghost.kill()
-            await greeted(new)
+            # Switching to who speaks costs the first words; a ghost that LiveKit calls lost is let go before that.
+            await new.say("Hello again. It is me, on another tab.")
+            await new.wait_for_silence(limit=20, pause=2)
             await ask(new)
             listed = {one.identity for one in await rooms.participants(room)}
             assert "old-tab" in listed
@@ -101,12 +104,14 @@ async def test_a_newcomer_is_heard_while_the_ghost_of_the_old_tab_is_still_liste
 async def test_of_two_humans_the_linked_one_leaves_and_the_other_is_heard(
     caller: MakeCaller, worker: Worker, room: str
 ) -> None:
-    async with caller("first") as first, caller("second") as second:
+    async with caller("first") as first:
         await greeted(first)
-        await ask(first)
-        await first.leave()
-        await ask(second)
-        assert phases(worker, room) == ["active"]
+        async with caller("second") as second:
+            await ask(first)
+            await first.leave()
+            await ask(second)
+        assert phases(worker, room)[0] == "active"
+        assert phases(worker, room).count("active") == 1
 
 
 @pytest.mark.timeout(90)
