@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from bench import harness
 from stack.errors import LateError
 
-QUESTION = "When is breakfast served?"
+QUESTION = "Please tell me the wi-fi password."
 
 _LIMIT = 20.0
 

@@ -1,7 +1,7 @@
 """The peer: a plain livekit-agents starter agent, with the same models, voice activity and turn detection as ours.
 
-Nothing of Roomkeeper is in it, so that the difference is Roomkeeper. It gives the models the same
-work: the same prompt, examples and length of answers.
+Nothing of Roomkeeper's calls is in it, so that the difference is Roomkeeper. It gives the models the same
+work: the prompt, examples and length of answers of the default profile.
 Starts by `python bench/plain_agent.py start`.
 """
 
@@ -12,20 +12,9 @@ import os
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobProcess, cli, inference, llm
 from livekit.plugins import deepgram, openai
 
-MODELS_URL = os.environ.get("LOCAL_MODELS_URL", "http://127.0.0.1:8090")
+from wire import DEFAULT_PROFILE
 
-GREETING = "Hello, this is Ada at Harbour Hotel. How can I help you?"
-PROMPT = """\
-You are Ada, the voice assistant of Harbour Hotel. Answer in one short sentence, with these facts only.
-- Breakfast is from seven to ten in the morning, on the ground floor.
-- Check-out is at eleven in the morning.
-- The wifi password is sunrise.
-- The pool is on the fifth floor and is open until nine in the evening.
-If the answer is not in these facts, say: I am sorry, I do not know that."""
-EXAMPLES = (
-    ("When is check-out?", "Check-out is at eleven in the morning."),
-    ("Do you have a helicopter?", "I am sorry, I do not know that."),
-)
+MODELS_URL = os.environ.get("LOCAL_MODELS_URL", "http://127.0.0.1:8090")
 
 server = AgentServer(port=0, num_idle_processes=2)
 
@@ -46,7 +35,7 @@ async def entrypoint(ctx: JobContext) -> None:
             api_key="local",
             model="local",
             temperature=0.0,
-            max_completion_tokens=60,
+            max_completion_tokens=DEFAULT_PROFILE.max_answer_tokens or 60,
         ),
         tts=deepgram.TTS(base_url=f"{MODELS_URL}/v1/speak", api_key="local"),
         vad=ctx.proc.userdata["vad"],
@@ -56,11 +45,12 @@ async def entrypoint(ctx: JobContext) -> None:
         },
     )
     turns = llm.ChatContext.empty()
-    for human, agent in EXAMPLES:
+    for human, agent in DEFAULT_PROFILE.examples:
         turns.add_message(role="user", content=human)
         turns.add_message(role="assistant", content=agent)
-    await session.start(agent=Agent(instructions=PROMPT, chat_ctx=turns), room=ctx.room)
-    session.say(GREETING)
+    turns.add_message(role="user", content="Hello.")
+    await session.start(agent=Agent(instructions=DEFAULT_PROFILE.prompt, chat_ctx=turns), room=ctx.room)
+    session.say(DEFAULT_PROFILE.greeting)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,10 @@ EXIT_CODE = 70
 """EX_SOFTWARE of sysexits.h: tells this end apart from a call's own exit codes 0 and 1."""
 
 
+FLUSH_DELAY = 0.25
+"""Seconds between the last line and the end. Handlers that send their lines from a thread need a moment."""
+
+
 class Watchdog:
     """Deadlines by name, kept by a daemon thread. Ends the process at the first one that passes.
 
@@ -65,6 +69,7 @@ class Watchdog:
         line = threading.Thread(target=self._say, args=(overrun,), name="roomkeeper-last-words", daemon=True)
         line.start()
         line.join(timeout=2)
+        time.sleep(FLUSH_DELAY)
         self._exit_process(EXIT_CODE)
 
     def _wait_for_overrun(self) -> str | None:

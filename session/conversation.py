@@ -69,6 +69,7 @@ class Conversation:
         self._is_greeted = False
         self._has_audience = False
         self._clip: SpeechHandle | None = None
+        self._waiting_clip: Clip | None = None
         session.on("error", self._on_error)
         session.on("close", self._on_close)
         session.on("conversation_item_added", self._on_item)
@@ -133,8 +134,19 @@ class Conversation:
             if self._greeting:
                 self._session.say(self._greeting)
 
-    def _play(self, clip: Clip) -> None:
-        if self._clip is not None and not self._clip.done():
+    def _play_when_quiet(self, clip: Clip) -> None:
+        """Play a clip, or keep it until the turn is over.
+
+        A reply is tried while the human still speaks, so its failure may come too early: the end of their
+        turn would cut the clip off.
+        """
+        self._waiting_clip = clip
+        if self._session.user_state != "speaking" and self._session.agent_state != "thinking":
+            self._play_waiting()
+
+    def _play_waiting(self) -> None:
+        clip, self._waiting_clip = self._waiting_clip, None
+        if clip is None or not self._has_audience or (self._clip is not None and not self._clip.done()):
             return
         try:
             self._clip = self._session.say(clip.value, audio=frames(clip), add_to_chat_ctx=False)
@@ -151,7 +163,7 @@ class Conversation:
             now=asyncio.get_running_loop().time(),
         )
         if clip is not None and self._has_audience:
-            self._play(clip)
+            self._play_when_quiet(clip)
 
     def _on_close(self, event: CloseEvent) -> None:
         self._is_running = False
@@ -171,6 +183,8 @@ class Conversation:
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         if event.new_state == "speaking" and (self._clip is None or self._clip.done()):
             self.trouble.worked(Part.TTS)
+        if event.new_state == "listening":
+            self._play_waiting()
 
 
 def _ignore(*, is_error: bool) -> None:

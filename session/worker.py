@@ -13,12 +13,13 @@ from typing import Any
 import aiohttp
 import psutil
 from livekit.agents import NOT_GIVEN, AgentServer, JobContext, NotGivenOr
+from livekit.protocol import agent
 
 from config import Providers, Settings, SettingsError, resolve_providers, state_folder
 from session import job, journal, load, logs, profiles
 from session.leaving import LEAVING_TIMEOUT
 from session.requests import Requests
-from session.server_api import refusal
+from session.server_api import is_still_wanted, refusal
 
 logger = logging.getLogger(__name__)
 
@@ -169,6 +170,27 @@ class Worker(AgentServer):
         if self._exit_code:
             raise SystemExit(self._exit_code)  # `run` has ended; there is nothing to close
         await super().aclose()
+
+    async def _handle_termination(self, msg: agent.JobTermination) -> None:
+        """End a job because LiveKit says so, unless its agent is back in the room.
+
+        When an agent reconnects fully, livekit-server 1.13.5 takes its old connection for the agent leaving, and
+        two seconds later ends the job (`pkg/rtc/room.go`, AGENT_LEFT_ROOM), although the agent is in the room
+        and talks. livekit-agents obeys, and has no public way to say no.
+        """
+        running = next((info for info in self.active_jobs if info.job.id == msg.job_id), None)
+        if running is not None and await is_still_wanted(
+            self._settings.livekit_login(),
+            room_name=running.job.room.name,
+            identity=running.accept_arguments.identity,
+            dispatch_id=running.job.dispatch_id,
+        ):
+            logger.warning(
+                "LiveKit ended the job of an agent that is in its room; the call goes on",
+                extra={"action": "job.kept", "room": running.job.room.name, "job_id": msg.job_id},
+            )
+            return
+        await super()._handle_termination(msg)
 
     def _on_signals(self, act: Any) -> None:
         """Replace the command line's handler, which ends the process at once and leaves ghosts in the rooms."""

@@ -26,7 +26,7 @@ from stack.until import until_answered
 from stack.worker import Worker
 
 ROOM = "agent-1-room"
-QUESTIONS = ("When is breakfast served?", "What is the wi-fi password?")
+QUESTIONS = ("Where is the swimming pool?", "Please tell me the wi-fi password.")
 
 DEFAULT_GRACE = 10.0
 """Seconds. The worker's own default is 60; nobody watches a minute of nothing."""

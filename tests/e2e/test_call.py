@@ -34,11 +34,11 @@ async def test_a_whole_call(
         assert process is not None
         assert await listen_sockets(models) == 1
 
-        said = await alice.say("When is breakfast served?")
+        said = await alice.say("Where is the swimming pool?")
         answer = await alice.hear(after=said.ended_at, limit=10)
-        assert "seven" in answer.text.lower() or "7" in answer.text
+        assert "fifth" in answer.text.lower() or "5" in answer.text
 
-        said = await alice.say("What is the wi-fi password?")
+        said = await alice.say("Please tell me the wi-fi password.")
         answer = await alice.hear(after=said.ended_at, limit=10)
         assert "sunrise" in answer.text.lower()
         assert await rooms.agents(room)
@@ -67,11 +67,11 @@ async def test_a_whole_call(
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert [line.get("event") for line in (lines[0], lines[-1])] == ["started", "ended"]
     assert [line["role"] for line in lines[1:-1]] == ["assistant", "user", "assistant", "user", "assistant"]
-    assert "breakfast" in lines[2]["text"].lower()
+    assert "pool" in lines[2]["text"].lower()
     assert lines[-1]["reason"] == "humans_left"
     assert lines[-1]["usage"]
     log = worker.log_text()
-    for secret in ("Alice", "alice", "breakfast", "sunrise", rooms._address.api_secret):
+    for secret in ("Alice", "alice", "swimming", "sunrise", rooms._address.api_secret):
         assert secret not in log
 
 

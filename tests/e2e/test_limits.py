@@ -40,10 +40,14 @@ async def rooms(livekit: LiveKitServer) -> AsyncIterator[Rooms]:
 
 
 @pytest.fixture
-def start(livekit: LiveKitServer, models: LocalModels) -> Callable[..., Worker]:
+def start(livekit: LiveKitServer, models: LocalModels, tmp_path: Path) -> Callable[..., Worker]:
     def make(command: tuple[str, ...] = FAULTY, **env: str) -> Worker:
         return Worker(
-            livekit.address, models_url=models.url, command=command, env={"IDLE_PROCESSES": "1", **env}
+            livekit.address,
+            models_url=models.url,
+            command=command,
+            env={"IDLE_PROCESSES": "1", **env},
+            folder=tmp_path,
         )
 
     return make
@@ -67,6 +71,9 @@ async def test_a_grace_longer_than_livekits_departure_timeout_happens(
         async with caller() as guest:  # and it is the same conversation
             assert not [identity for identity in (one.identity for one in guest.others) if "hold" in identity]
             await guest.wait_for_agent(limit=3)
+            await until(
+                lambda: phases(worker, room)[-1] == "active", timeout=5, what="the human to be counted"
+            )
         left_at = loop.time()
         await rooms.wait_for_end(room, timeout=35)
         assert loop.time() - left_at == pytest.approx(30, abs=1)

@@ -33,9 +33,9 @@ def phases(worker: Worker, room: str) -> list[str]:
 
 async def ask(caller: Caller) -> None:
     """Ask, and be answered: the agent hears this caller and this caller hears the agent."""
-    said = await caller.say("Where is the pool?")
+    said = await caller.say("Please tell me the wi-fi password.")
     answer = await caller.hear(after=said.ended_at, limit=10)
-    assert "fifth" in answer.text.lower() or "5" in answer.text, answer.text
+    assert "sunrise" in answer.text.lower(), answer.text
 
 
 async def greeted(caller: Caller) -> None:

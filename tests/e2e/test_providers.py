@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -32,12 +33,12 @@ def dead_url() -> str:
 
 @pytest.mark.timeout(120)
 async def test_speech_to_text_refuses_for_a_while_and_the_call_lives(
-    livekit: LiveKitServer, models: LocalModels, room: str
+    livekit: LiveKitServer, models: LocalModels, room: str, tmp_path: Path
 ) -> None:
     """Longer than the 18 s after which LiveKit's own session closes for good."""
     async with (
         LocalModels() as mortal,
-        Worker(livekit.address, models_url=mortal.url) as worker,
+        Worker(livekit.address, models_url=mortal.url, folder=tmp_path) as worker,
         Caller(livekit.address, room, models_url=models.url) as guest,
     ):
         await greeted(guest)
@@ -58,18 +59,18 @@ async def test_speech_to_text_refuses_for_a_while_and_the_call_lives(
 
 
 async def test_the_model_and_the_voice_are_dead_and_the_clip_still_plays(
-    livekit: LiveKitServer, models: LocalModels, room: str, dead_url: str
+    livekit: LiveKitServer, models: LocalModels, room: str, dead_url: str, tmp_path: Path
 ) -> None:
     dead = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": f"{dead_url}/v1", "TTS_PROVIDER": "openai"}
     async with (
-        Worker(livekit.address, models_url=models.url, env=dead) as worker,
+        Worker(livekit.address, models_url=models.url, env=dead, folder=tmp_path) as worker,
         Caller(livekit.address, room, models_url=models.url) as guest,
     ):
         loop = asyncio.get_running_loop()
         # The greeting fails first, and that is said.
         clip = await guest.hear(after=0, limit=15)
         assert "voice" in clip.text.lower()
-        said = await guest.say("When is breakfast served?")
+        said = await guest.say("Where is the swimming pool?")
         clip = await guest.hear(after=said.ended_at, limit=20)
         assert "think" in clip.text.lower()
         assert {record["part"] for record in worker.records("provider.failed")} == {"tts", "llm"}
@@ -79,12 +80,12 @@ async def test_the_model_and_the_voice_are_dead_and_the_clip_still_plays(
 
 
 async def test_without_any_model_the_agent_comes_and_says_so_and_recovers(
-    livekit: LiveKitServer, models: LocalModels, room: str
+    livekit: LiveKitServer, models: LocalModels, room: str, tmp_path: Path
 ) -> None:
     async with LocalModels() as mortal:
         await mortal.stop()
         async with (
-            Worker(livekit.address, models_url=mortal.url),
+            Worker(livekit.address, models_url=mortal.url, folder=tmp_path),
             Caller(livekit.address, room, models_url=models.url) as guest,
         ):
             clip = await guest.hear(after=0, limit=15)
