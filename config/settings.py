@@ -21,6 +21,9 @@ _SECRETS = frozenset({"livekit_api_secret", "openai_api_key", "deepgram_api_key"
 def _url(*schemes: str) -> AfterValidator:
     def check(value: str) -> str:
         parts = urlsplit(value)
+        if parts.username or parts.password:
+            raise ValueError("must hold no user name or password")
+        _ = parts.port  # raises ValueError for what is no port
         if parts.scheme not in schemes or not parts.hostname:
             raise ValueError(f"must be a URL that begins with {' or '.join(f'{s}://' for s in schemes)}")
         return value.rstrip("/")
@@ -84,7 +87,7 @@ class Settings(BaseSettings):
     idle_processes: int = Field(default=2, ge=0, le=64)
     """Warm processes that wait for a call. Each saves the caller about a second and costs about 30 MB."""
 
-    drain_timeout: int = Field(default=3_600, ge=0, le=86_400)
+    drain_timeout: int = Field(default=3_600, ge=1, le=86_400)
     """Seconds that a stopping worker waits for its calls to end by themselves."""
 
     worker_host: str = "127.0.0.1"
@@ -186,6 +189,6 @@ def load_settings(folder: Path | None = None) -> Settings:
 def _line(detail: object) -> str:
     assert isinstance(detail, dict)  # noqa: S101  # pydantic's ErrorDetails; a TypedDict has no class
     field = str(detail["loc"][0])
-    shown = "***" if field in _SECRETS else repr(detail["input"])
+    shown = "***" if field in _SECRETS or "@" in str(detail["input"]) else repr(detail["input"])
     meaning = (Settings.model_fields[field].description or "").split("\n")[0]
     return f"{field.upper()}={shown}: {detail['msg'].removeprefix('Value error, ')}. {meaning}"

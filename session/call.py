@@ -29,8 +29,12 @@ RECOUNT_INTERVAL = 5.0
 BACKSTOP = 15.0
 """Seconds that the watchdog gives the event loop to keep a limit by itself."""
 
-_KEEPS_ROOM = {CloseReason.DUPLICATE, CloseReason.ROOM_CLOSED}
-"""Another agent is in the room, or the room is gone: there is nothing to delete."""
+_KEEPS_ROOM = {CloseReason.DUPLICATE, CloseReason.ROOM_CLOSED, CloseReason.DISCONNECTED}
+"""Another agent is in the room, the room is gone, or LiveKit is: there is nothing to delete."""
+
+
+_NOBODY_THERE = {CloseReason.HUMANS_LEFT, CloseReason.NEVER_JOINED}
+"""The agent leaves because nobody is there, so whoever is there after all must get another."""
 
 
 class Call:
@@ -151,7 +155,9 @@ class Call:
         return self._room.local_participant.attributes.get(INCARNATION, "") if self._is_entered else ""
 
     def _help(self, work: Coroutine[None, None, None], name: str) -> None:
-        self._helpers.append(asyncio.create_task(work, name=name))
+        helper = asyncio.create_task(work, name=name)
+        helper.add_done_callback(_say_broken)
+        self._helpers.append(helper)
 
     # -- the room
 
@@ -243,7 +249,7 @@ class Call:
             "the room is closed",
             extra={"action": "room.disconnected", "reason": rtc.DisconnectReason.Name(reason)},
         )
-        self.close(CloseReason.ROOM_CLOSED)
+        self.close(CloseReason.DISCONNECTED if self._life.is_disconnected else CloseReason.ROOM_CLOSED)
 
     def _on_pipeline_closed(self, *, is_error: bool) -> None:
         # A close that nobody here asked for and that is no error is the job being ended from outside.
@@ -271,6 +277,7 @@ class Call:
 
     async def _join_as_hold(self) -> rtc.Room:
         room = rtc.Room()
+        room.on("disconnected", lambda _: self._hold.lost(room))
         await room.connect(
             self._login.url,
             self._server_api.hold_token(self._room.name, self._ctx.job.id),
@@ -356,3 +363,22 @@ class Call:
         humans = await self._server_api.humans(self._room.name)
         if humans == []:
             await self._server_api.delete_room(self._room.name)
+        elif humans and reason in _NOBODY_THERE:
+            # Someone came while the agent was leaving. LiveKit sends an agent to a room only once, when it is made.
+            logger.info(
+                "a human came too late for this agent, another one is sent", extra={"action": "call.again"}
+            )
+            await self._server_api.dispatch(
+                self._room.name,
+                agent_name=self._ctx.job.agent_name,
+                metadata=self._ctx.job.metadata,
+            )
+
+
+def _say_broken(helper: asyncio.Task[None]) -> None:
+    if not helper.cancelled() and (error := helper.exception()) is not None:
+        logger.error(
+            "a part of the call broke",
+            exc_info=error,
+            extra={"action": "call.broke", "part": helper.get_name()},
+        )

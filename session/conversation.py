@@ -16,14 +16,15 @@ from livekit.agents import (
     ConversationItemAddedEvent,
     ErrorEvent,
     UserInputTranscribedEvent,
+    UserStateChangedEvent,
 )
 from livekit.agents.llm import ChatMessage
 from livekit.agents.voice import CloseReason as SessionCloseReason
 from livekit.agents.voice.speech_handle import SpeechHandle
 
-from session.clips import Clip, frames
+from session.clips import frames
 from session.journal import Journal
-from session.trouble import Part, Trouble
+from session.trouble import CLIPS, Part, Trouble
 from session.voice import room_options
 
 logger = logging.getLogger(__name__)
@@ -69,12 +70,13 @@ class Conversation:
         self._is_greeted = False
         self._has_audience = False
         self._clip: SpeechHandle | None = None
-        self._waiting_clip: Clip | None = None
+        self._waiting_part: Part | None = None  # its failure is to be told when it is quiet
         session.on("error", self._on_error)
         session.on("close", self._on_close)
         session.on("conversation_item_added", self._on_item)
         session.on("user_input_transcribed", self._on_transcript)
         session.on("agent_state_changed", self._on_agent_state)
+        session.on("user_state_changed", self._on_user_state)
 
     @property
     def linked(self) -> str | None:
@@ -103,8 +105,10 @@ class Conversation:
         self._session.options.session_close_transcript_timeout = _TRANSCRIPT_TIMEOUT if present else 0.0
         if present:
             self._greet()
-        elif self._is_running:
-            self._session.interrupt(force=True)
+        else:
+            self._waiting_part = None
+            if self._is_running:
+                self._session.interrupt(force=True)
 
     async def hush(self) -> None:
         """Stop speaking, at once."""
@@ -134,20 +138,22 @@ class Conversation:
             if self._greeting:
                 self._session.say(self._greeting)
 
-    def _play_when_quiet(self, clip: Clip) -> None:
-        """Play a clip, or keep it until the turn is over.
+    def _tell_when_quiet(self, part: Part) -> None:
+        """Play the clip about `part`, or keep it until the human's turn is over.
 
         A reply is tried while the human still speaks, so its failure may come too early: the end of their
         turn would cut the clip off.
         """
-        self._waiting_clip = clip
-        if self._session.user_state != "speaking" and self._session.agent_state != "thinking":
-            self._play_waiting()
+        self._waiting_part = part
+        self._tell()
 
-    def _play_waiting(self) -> None:
-        clip, self._waiting_clip = self._waiting_clip, None
-        if clip is None or not self._has_audience or (self._clip is not None and not self._clip.done()):
+    def _tell(self) -> None:
+        if self._session.user_state == "speaking" or self._session.agent_state in {"thinking", "speaking"}:
             return
+        part, self._waiting_part = self._waiting_part, None
+        if part is None or not self._has_audience or part not in self.trouble.failing:
+            return
+        clip = CLIPS[part]
         try:
             self._clip = self._session.say(clip.value, audio=frames(clip), add_to_chat_ctx=False)
         except RuntimeError:
@@ -163,7 +169,7 @@ class Conversation:
             now=asyncio.get_running_loop().time(),
         )
         if clip is not None and self._has_audience:
-            self._play_when_quiet(clip)
+            self._tell_when_quiet(Part(error.type))
 
     def _on_close(self, event: CloseEvent) -> None:
         self._is_running = False
@@ -183,8 +189,13 @@ class Conversation:
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         if event.new_state == "speaking" and (self._clip is None or self._clip.done()):
             self.trouble.worked(Part.TTS)
-        if event.new_state == "listening":
-            self._play_waiting()
+        if event.new_state in {"thinking", "speaking"} and not self._has_audience:
+            # The last words of who has just left were still under way.
+            self._session.interrupt(force=True)
+        self._tell()
+
+    def _on_user_state(self, event: UserStateChangedEvent) -> None:
+        self._tell()
 
 
 def _ignore(*, is_error: bool) -> None:

@@ -91,7 +91,9 @@ class Journal:
 
 def _append(path: Path, text: str) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(path, "a", encoding="utf-8", opener=_private) as file:  # Path.open takes no opener
+    with open(
+        path, "a", encoding="utf-8", errors="replace", opener=_private
+    ) as file:  # Path.open takes no opener
         file.write(text)
 
 

@@ -6,7 +6,7 @@ import logging
 
 from livekit.agents import APIError
 
-_PERSONAL = ("lk.pii.participant", "participant", "identity", "text", "transcript")
+_PERSONAL = ("lk.pii.", "participant", "identity", "text", "transcript", "user_input", "user_transcript")
 """Beginnings of the keys that livekit-agents puts beside its messages and that say who or what was heard."""
 
 

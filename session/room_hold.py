@@ -59,6 +59,12 @@ class RoomHold:
         self._wished = held
         self._changed.set()
 
+    def lost(self, connection: Connection) -> None:
+        """LiveKit has dropped the hidden participant. `run` joins again if that is still wished."""
+        if connection is self._connection:
+            self._connection = None
+            self._changed.set()
+
     async def run(self) -> None:
         """Make it so, for ever; try again each second while LiveKit does not let us in."""
         while True:
@@ -81,15 +87,23 @@ class RoomHold:
         if not self._wished:
             connection, self._connection = self._connection, None
             if connection is not None:
-                async with asyncio.timeout(_RELEASE_TIMEOUT):
-                    await connection.disconnect()
-                logger.debug("room hold released", extra={"action": "hold.released"})
+                await self._leave(connection)
             return True
         if self._connecting is None:
             self._connecting = asyncio.ensure_future(self._connect())
         # `wait` does not cancel what it waits for: when `run` is ended here, `release` takes over.
         await asyncio.wait({self._connecting})
         return self._take_over()
+
+    async def _leave(self, connection: Connection) -> None:
+        try:
+            async with asyncio.timeout(_RELEASE_TIMEOUT):
+                await connection.disconnect()
+        except Exception:
+            # Whatever it is: the hold must be there for the next grace, and the room ends with the agent.
+            logger.warning("the room hold could not leave", exc_info=True, extra={"action": "hold.stuck"})
+            return
+        logger.debug("room hold released", extra={"action": "hold.released"})
 
     def _take_over(self) -> bool:
         """Keep the connection that has come about; whether it has."""

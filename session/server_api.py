@@ -32,6 +32,9 @@ API_HUMAN_KINDS = frozenset(
 
 _T = TypeVar("_T")
 
+_PASSING = {408, 425, 429}
+"""HTTP's ways to say "not now" below 500."""
+
 _FAILURES = (api.TwirpError, aiohttp.ClientError, TimeoutError, OSError)
 
 
@@ -81,6 +84,14 @@ class ServerApi:
                 _say_failed("delete_room", error)
         except _FAILURES as error:
             _say_failed("delete_room", error)
+
+    async def dispatch(self, room_name: str, *, agent_name: str, metadata: str) -> None:
+        """Ask for another agent in a room that exists; a failure is logged only."""
+        request = api.CreateAgentDispatchRequest(room=room_name, agent_name=agent_name, metadata=metadata)
+        try:
+            await _bounded(self._livekit().agent_dispatch.create_dispatch(request))
+        except _FAILURES as error:
+            _say_failed("create_dispatch", error)
 
     def hold_token(self, room_name: str, job_id: str) -> str:
         """A token for the hidden participant that keeps a room open."""
@@ -162,7 +173,7 @@ async def refusal(login: LiveKitLogin) -> str | None:
                     f"LIVEKIT_API_KEY and LIVEKIT_API_SECRET are refused by {url} (HTTP {error.status}); "
                     "take the pair from its configuration, and check this machine's clock"
                 )
-            if error.status < 500:
+            if error.status < 500 and error.status not in _PASSING:
                 return f"LIVEKIT_URL={url} answers, but not as LiveKit does (HTTP {error.status})"
             raise ConnectionError(f"HTTP {error.status}") from error
         except aiohttp.ContentTypeError as error:

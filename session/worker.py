@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import logging
 import math
 import os
 import signal
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import psutil
@@ -26,6 +30,11 @@ logger = logging.getLogger(__name__)
 _PRELOADED = ["session.job", "anyio._backends._asyncio", "anyio._core._synchronization"]
 """Imported once, for all job processes. anyio's are what the language model's client imports at its first request,
 which would hold up the greeting."""
+
+CLOSE_TIMEOUT = LEAVING_TIMEOUT - 0.5
+"""Seconds that all calls have to leave when the worker ends."""
+
+_PORT_TROUBLE = {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES}
 
 _LOGIN = {"ws_url", "api_key", "api_secret"}
 
@@ -127,6 +136,8 @@ class Worker(AgentServer):
         try:
             await super().run(devmode=devmode, unregistered=unregistered)
         except OSError as error:
+            if error.errno not in _PORT_TROUBLE and not isinstance(error, socket.gaierror):
+                raise
             raise _WrongSettingError(
                 f"WORKER_HOST={self._settings.worker_host}, WORKER_PORT={self._settings.worker_port}: {error}; "
                 "choose another port, or 0 for any free one"
@@ -169,7 +180,22 @@ class Worker(AgentServer):
         )
         if self._exit_code:
             raise SystemExit(self._exit_code)  # `run` has ended; there is nothing to close
-        await super().aclose()
+        # livekit-agents itself waits a minute for a pipeline that does not close.
+        closing = asyncio.create_task(super().aclose(), name="worker-close")
+        done, _ = await asyncio.wait({closing}, timeout=CLOSE_TIMEOUT)
+        if done:
+            await closing
+            return
+        stuck = psutil.Process().children(recursive=True)
+        logger.error(
+            "calls did not leave in time, their processes are ended",
+            extra={"action": "worker.killed_calls", "calls": len(self.active_jobs)},
+        )
+        for process in stuck:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        closing.cancel()
+        await asyncio.wait({closing}, timeout=1)
 
     async def _handle_termination(self, msg: agent.JobTermination) -> None:
         """End a job because LiveKit says so, unless its agent is back in the room.
@@ -190,6 +216,7 @@ class Worker(AgentServer):
                 extra={"action": "job.kept", "room": running.job.room.name, "job_id": msg.job_id},
             )
             return
+        logger.info("LiveKit ended a job", extra={"action": "job.ended_by_livekit", "job_id": msg.job_id})
         await super()._handle_termination(msg)
 
     def _on_signals(self, act: Any) -> None:
@@ -256,7 +283,7 @@ def _say_providers(providers: Providers) -> None:
         extra={
             "action": "worker.providers",
             **{
-                part: f"{endpoint.protocol} at {endpoint.base_url}"
+                part: f"{endpoint.protocol} at {urlsplit(endpoint.base_url).hostname}"
                 for part, endpoint in (
                     ("stt", providers.stt),
                     ("llm", providers.llm),

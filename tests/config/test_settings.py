@@ -57,6 +57,7 @@ def test_an_empty_value_is_no_value(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("LIVEKIT_URL", "localhost:7880"),
         ("LIVEKIT_URL", "ftp://host"),
         ("LIVEKIT_URL", "ws://"),
+        ("LIVEKIT_URL", "ws://host:78800"),
         ("LOCAL_MODELS_PORT", "70000"),
         ("TTS_PROVIDER", "espeak"),
     ],
@@ -114,3 +115,12 @@ def test_the_example_and_the_readme_name_every_setting() -> None:
     for document in (".env.example", "README.md"):
         text = (ROOT / document).read_text()
         assert [name for name in Settings.model_fields if name.upper() not in text] == [], document
+
+
+def test_a_password_in_a_url_is_refused_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://user:sesame@host/v1")
+    with pytest.raises(SettingsError, match=r"^OPENAI_BASE_URL=\*\*\*: must hold no user name") as error:
+        load_settings(tmp_path)
+    assert "sesame" not in str(error.value)

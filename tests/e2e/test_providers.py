@@ -68,10 +68,10 @@ async def test_the_model_and_the_voice_are_dead_and_the_clip_still_plays(
     ):
         loop = asyncio.get_running_loop()
         # The greeting fails first, and that is said.
-        clip = await guest.hear(after=0, limit=15)
+        clip = await guest.hear(after=0, limit=15, pause=1.2)
         assert "voice" in clip.text.lower()
         said = await guest.say("Where is the swimming pool?")
-        clip = await guest.hear(after=said.ended_at, limit=20)
+        clip = await guest.hear(after=said.ended_at, limit=20, pause=1.2)
         assert "think" in clip.text.lower()
         assert {record["part"] for record in worker.records("provider.failed")} == {"tts", "llm"}
         await asyncio.sleep(2)
@@ -88,7 +88,7 @@ async def test_without_any_model_the_agent_comes_and_says_so_and_recovers(
             Worker(livekit.address, models_url=mortal.url, folder=tmp_path),
             Caller(livekit.address, room, models_url=models.url) as guest,
         ):
-            clip = await guest.hear(after=0, limit=15)
+            clip = await guest.hear(after=0, limit=15, pause=1.2)
             assert "sorry" in clip.text.lower()
             await mortal.start()
             await asyncio.sleep(3)  # the next try

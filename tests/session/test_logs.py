@@ -25,7 +25,8 @@ def _info(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_identities_do_not_pass() -> None:
     line = record("livekit.agents", logging.INFO, "linked", room="r")
-    line.__dict__["lk.pii.participant_identity"] = "alice"
+    for key in ("lk.pii.participant_identity", "lk.pii.user_transcript", "lk.pii.text", "lk.pii.user_input"):
+        line.__dict__[key] = "alice said so"
     assert Quieter().filter(line)
     assert "alice" not in str(line.__dict__)
     assert line.__dict__["room"] == "r"

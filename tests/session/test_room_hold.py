@@ -19,6 +19,7 @@ class FakeRoom:
         self.n_left = 0
         self.refusals = 0
         self.takes = 1.0
+        self.leaves = True
 
     async def connect(self) -> "FakeRoom":
         await asyncio.sleep(self.takes)
@@ -29,6 +30,8 @@ class FakeRoom:
         return self
 
     async def disconnect(self) -> None:
+        if not self.leaves:
+            await asyncio.get_running_loop().create_future()
         self.n_left += 1
 
 
@@ -111,3 +114,28 @@ async def test_release_does_not_wait_for_ever_for_a_room_that_hangs(room: FakeRo
     await asyncio.wait({task})
     await hold.release()
     assert looptime == 3
+
+
+async def test_a_room_that_does_not_let_go_does_not_end_the_hold(room: FakeRoom) -> None:
+    async with holding(room) as (hold, _):
+        room.leaves = False
+        for _ in range(2):
+            hold.wish(True)
+            await asyncio.sleep(2)
+            assert hold.is_held
+            hold.wish(False)
+            await asyncio.sleep(4)
+            assert not hold.is_held
+        room.leaves = True
+    assert room.n_joined == 2
+
+
+async def test_a_hold_that_livekit_drops_joins_again(room: FakeRoom) -> None:
+    async with holding(room) as (hold, _):
+        hold.wish(True)
+        await asyncio.sleep(2)
+        hold.lost(room)
+        assert not hold.is_held
+        await asyncio.sleep(2)
+        assert hold.is_held
+    assert room.n_joined == 2
