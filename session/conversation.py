@@ -25,12 +25,15 @@ from livekit.agents.voice.speech_handle import SpeechHandle
 from session.clips import frames
 from session.journal import Journal
 from session.trouble import CLIPS, Part, Trouble
-from session.voice import room_options
+from session.voice import MAX_TURN_DELAY, room_options
 
 logger = logging.getLogger(__name__)
 
 _TRANSCRIPT_TIMEOUT = 2.0
 """Seconds for the last words of a human to be transcribed when a session closes. Nobody there, no words."""
+
+_TURN_MARGIN = 0.3
+"""Seconds after the latest end of a turn until a clip about the language model may begin."""
 
 
 class OnClosed(Protocol):
@@ -70,6 +73,7 @@ class Conversation:
         self._is_greeted = False
         self._has_audience = False
         self._clip: SpeechHandle | None = None
+        self._telling: asyncio.TimerHandle | None = None
         self._waiting_part: Part | None = None  # its failure is to be told when it is quiet
         session.on("error", self._on_error)
         session.on("close", self._on_close)
@@ -118,6 +122,8 @@ class Conversation:
     async def stop(self) -> None:
         """Close the pipeline and its sockets. May be called twice."""
         self.on_closed = _ignore
+        if self._telling is not None:
+            self._telling.cancel()
         try:
             await self._session.aclose()
         finally:
@@ -139,13 +145,19 @@ class Conversation:
                 self._session.say(self._greeting)
 
     def _tell_when_quiet(self, part: Part) -> None:
-        """Play the clip about `part`, or keep it until the human's turn is over.
-
-        A reply is tried while the human still speaks, so its failure may come too early: the end of their
-        turn would cut the clip off.
-        """
+        """Play the clip about `part` as soon as nothing can cut it off."""
         self._waiting_part = part
-        self._tell()
+        self._tell_soon()
+
+    def _tell_soon(self) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
+        if self._waiting_part is None:
+            return
+        # A reply is tried before the human's turn is over, and the end of a turn cuts off what the agent says.
+        delay = MAX_TURN_DELAY + _TURN_MARGIN if self._waiting_part is Part.LLM else 0.0
+        self._telling = asyncio.get_running_loop().call_later(delay, self._tell)
 
     def _tell(self) -> None:
         if self._session.user_state == "speaking" or self._session.agent_state in {"thinking", "speaking"}:
@@ -192,10 +204,12 @@ class Conversation:
         if event.new_state in {"thinking", "speaking"} and not self._has_audience:
             # The last words of who has just left were still under way.
             self._session.interrupt(force=True)
-        self._tell()
+        if event.new_state == "listening":
+            self._tell_soon()
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
-        self._tell()
+        if event.new_state != "speaking":
+            self._tell_soon()
 
 
 def _ignore(*, is_error: bool) -> None:

@@ -136,25 +136,20 @@ class ServerApi:
         return api.AccessToken(self._api_key, self._api_secret).with_ttl(TOKEN_TTL)
 
 
-async def is_still_wanted(login: LiveKitLogin, *, room_name: str, identity: str, dispatch_id: str) -> bool:
-    """Whether an agent is in its room and its dispatch was not deleted; True when LiveKit cannot be asked."""
+async def is_dispatch_deleted(login: LiveKitLogin, *, room_name: str, dispatch_id: str) -> bool:
+    """Whether a job's dispatch is gone, with its room or by itself; False when LiveKit cannot be asked."""
     async with api.LiveKitAPI(login.url, login.api_key, login.api_secret.get_secret_value()) as livekit:
         try:
-            present = await _bounded(
-                livekit.room.list_participants(api.ListParticipantsRequest(room=room_name))
-            )
             dispatches = await _bounded(livekit.agent_dispatch.list_dispatch(room_name))
         except api.TwirpError as error:
             if error.code == api.TwirpErrorCode.NOT_FOUND:
-                return False
-            _say_failed("is_still_wanted", error)
+                return True
+            _say_failed("list_dispatch", error)
         except _FAILURES as error:
-            _say_failed("is_still_wanted", error)
+            _say_failed("list_dispatch", error)
         else:
-            return any(one.identity == identity for one in present.participants) and (
-                not dispatch_id or any(one.id == dispatch_id for one in dispatches)
-            )
-    return True
+            return all(one.id != dispatch_id for one in dispatches)
+    return False
 
 
 async def refusal(login: LiveKitLogin) -> str | None:

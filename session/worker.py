@@ -23,7 +23,7 @@ from config import Providers, Settings, SettingsError, resolve_providers, state_
 from session import job, journal, load, logs, profiles
 from session.leaving import LEAVING_TIMEOUT
 from session.requests import Requests
-from session.server_api import is_still_wanted, refusal
+from session.server_api import is_dispatch_deleted, refusal
 
 logger = logging.getLogger(__name__)
 
@@ -198,25 +198,23 @@ class Worker(AgentServer):
         await asyncio.wait({closing}, timeout=1)
 
     async def _handle_termination(self, msg: agent.JobTermination) -> None:
-        """End a job because LiveKit says so, unless its agent is back in the room.
+        """End a job because LiveKit says so, if somebody deleted its dispatch or its room.
 
-        When an agent reconnects fully, livekit-server 1.13.5 takes its old connection for the agent leaving, and
-        two seconds later ends the job (`pkg/rtc/room.go`, AGENT_LEFT_ROOM), although the agent is in the room
-        and talks. livekit-agents obeys, and has no public way to say no.
+        When an agent reconnects fully, livekit-server 1.13.5 takes the end of its old connection for the agent
+        leaving and ends the job (`pkg/rtc/room.go`, AGENT_LEFT_ROOM), a moment before the agent is back. livekit-agents
+        obeys, and has no public way to say no. An agent that is really out of its room ends its job by itself.
         """
         running = next((info for info in self.active_jobs if info.job.id == msg.job_id), None)
-        if running is not None and await is_still_wanted(
+        if running is not None and not await is_dispatch_deleted(
             self._settings.livekit_login(),
             room_name=running.job.room.name,
-            identity=running.accept_arguments.identity,
             dispatch_id=running.job.dispatch_id,
         ):
-            logger.warning(
-                "LiveKit ended the job of an agent that is in its room; the call goes on",
+            logger.info(
+                "LiveKit has ended a job that nobody asked to end; the agent decides by itself",
                 extra={"action": "job.kept", "room": running.job.room.name, "job_id": msg.job_id},
             )
             return
-        logger.info("LiveKit ended a job", extra={"action": "job.ended_by_livekit", "job_id": msg.job_id})
         await super()._handle_termination(msg)
 
     def _on_signals(self, act: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -27,6 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(60))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)
+async def _no_asyncio_debug() -> None:
+    """Debug mode keeps a traceback for each of the hundreds of sound frames in a second; ten callers drown in it."""
+    asyncio.get_running_loop().set_debug(False)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
