@@ -56,6 +56,11 @@ async def test_a_whole_call(
     await until(lambda: not process.is_running(), timeout=3, what="the job's process to end")
     assert "non-zero exit code" not in worker.log_text()
     await until_answered(no_socket, timeout=2, what="the speech-to-text socket to close")
+    await until(
+        lambda: any(record["room"] == room for record in worker.records("call.left")),
+        timeout=3,
+        what="the last line of the call",
+    )
     left = [record for record in worker.records("call.left") if record["room"] == room]
     assert [(record["reason"], record["failed_steps"]) for record in left] == [("humans_left", [])]
     assert left[0]["took_ms"] <= 500

@@ -77,7 +77,7 @@ async def test_a_grace_longer_than_livekits_departure_timeout_happens(
         left_at = loop.time()
         await rooms.wait_for_end(room, timeout=35)
         assert loop.time() - left_at == pytest.approx(30, abs=1)
-        assert reasons(worker, room) == ["humans_left"]
+        await until(lambda: reasons(worker, room) == ["humans_left"], timeout=5, what="the reason")
 
 
 async def test_a_full_reconnect_is_no_absence(
@@ -132,8 +132,23 @@ async def test_a_pipeline_that_never_closes_does_not_keep_the_process(
             process = worker.job()
             await guest.perform_rpc(guest.agents[0], "fault.hang_on_leaving")
         await rooms.wait_for_end(room, timeout=10)
-        assert worker.records("call.left")[0]["failed_steps"] == ["pipeline"]
+        assert (await worker.wait_for_record("call.left", timeout=5))["failed_steps"] == ["pipeline"]
         await until(lambda: not process.is_running(), timeout=18, what="the process to end")
+
+
+async def test_a_human_who_comes_while_the_agent_leaves_gets_another_one(
+    start: Callable[..., Worker], caller: MakeCaller, room: str
+) -> None:
+    """LiveKit sends an agent by itself only to a new room; the pipeline that hangs keeps the door open for 4 s."""
+    async with start(GRACE_PERIOD="1") as worker:
+        async with caller() as guest:
+            leaving = await guest.wait_for_agent()
+            await guest.perform_rpc(leaving, "fault.hang_on_leaving")
+        await worker.wait_for_record("call.leaving", timeout=5)
+        async with caller("late") as late:
+            await until(lambda: set(late.agents) - {leaving}, timeout=15, what="another agent")
+            await until(lambda: leaving not in late.agents, timeout=10, what="the first agent to be gone")
+            await ask(late)
 
 
 async def test_livekit_stopped_and_started_again(models: LocalModels, room: str) -> None:

@@ -128,7 +128,7 @@ async def test_a_killed_tab_counts_until_livekit_says_it_is_gone_and_then_comes_
     grace_at = loop.time()
     await rooms.wait_for_end(room, timeout=GRACE + 3)
     assert loop.time() - grace_at == pytest.approx(GRACE - 0.5, abs=1)
-    assert reasons(worker, room) == ["humans_left"]
+    await until(lambda: reasons(worker, room) == ["humans_left"], timeout=5, what="the reason")
 
 
 async def test_avatars_and_holds_and_other_agents_are_nobody(
@@ -177,7 +177,7 @@ async def test_an_agent_alone_in_a_room_made_beforehand_waits_for_the_first_huma
         assert await rooms.agents(room), "the grace does not count before the first human"
         await rooms.wait_for_end(room, timeout=5)
         assert loop.time() - entered_at == pytest.approx(5, abs=1)
-        assert reasons(worker, room) == ["never_joined"]
+        await until(lambda: reasons(worker, room) == ["never_joined"], timeout=5, what="the reason")
 
 
 async def test_the_agent_does_not_talk_into_an_empty_room(
