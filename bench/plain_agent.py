@@ -1,4 +1,4 @@
-"""The peer: a plain livekit-agents starter agent, with the same models, voice activity and turn detection as ours.
+"""The peer: a plain livekit-agents starter agent, with the same models, voice activity and turn detector as ours.
 
 Nothing of Roomkeeper's calls is in it, so that the difference is Roomkeeper. It gives the models the same
 work: the prompt, examples and length of answers of the default profile.
