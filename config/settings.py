@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,7 +16,9 @@ from config.errors import SettingsError
 
 DAY = 86_400.0
 
-_SECRETS = frozenset({"livekit_api_secret", "openai_api_key", "deepgram_api_key"})
+_SECRETS = frozenset(
+    {"livekit_api_secret", "openai_api_key", "deepgram_api_key", "registry_token", "database_url"}
+)
 
 
 def _url(*schemes: str) -> AfterValidator:
@@ -29,6 +32,22 @@ def _url(*schemes: str) -> AfterValidator:
         return value.rstrip("/")
 
     return AfterValidator(check)
+
+
+def _check_database(value: SecretStr) -> SecretStr:
+    scheme = value.get_secret_value().partition("://")[0].partition("+")[0]
+    if scheme not in {"sqlite", "postgresql", "postgres"}:
+        raise ValueError("must be a URL that begins with postgresql:// or sqlite:///")
+    return value
+
+
+def _check_token(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if len(text) < 8 or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(
+            "must be 8 or more ASCII characters without blanks, like the output of `openssl rand -hex 24`"
+        )
+    return value
 
 
 HttpUrl = Annotated[str, _url("http", "https")]
@@ -135,6 +154,45 @@ class Settings(BaseSettings):
     tts_voice: str | None = None
     """Voice, unless the agent's profile names one; unset = the provider's default."""
 
+    web_ui_url: HttpUrl | None = "http://localhost:3026"
+    """Registry that agents send their beats to; empty = no registry."""
+
+    agent_id: str | None = Field(default=None, min_length=1, max_length=200)
+    """The worker's own row in the registry; unset = worker-<host name>. Calls are shown under their own ids."""
+
+    agent_name: str | None = Field(default=None, max_length=200)
+    """Name of the worker's own row; unset = the default profile's name."""
+
+    agent_host: str | None = Field(default=None, min_length=1, max_length=200)
+    """Host that beats tell; unset = this machine's name."""
+
+    agent_port: int | None = Field(default=None, ge=0, le=65_535)
+    """Port that beats tell, where the agent serves one."""
+
+    agent_deployment: Literal["local", "cloud"] = "local"
+    """Where the agents run, for the page's badge."""
+
+    heartbeat_interval: float = Field(default=10.0, ge=0.5, le=3_600, allow_inf_nan=False)
+    """Seconds between two beats, unless the registry's reply says otherwise."""
+
+    registry_host: str = "127.0.0.1"
+    """Address that `python -m registry` listens on. Any but this machine's own needs REGISTRY_TOKEN."""
+
+    registry_port: int = Field(default=3026, ge=0, le=65_535)
+    """Port that `python -m registry` listens on; 0 = any free one."""
+
+    registry_token: Annotated[SecretStr, AfterValidator(_check_token)] | None = None
+    """Secret that senders, the command line and the page's readers show to the registry; unset = nobody needs one."""
+
+    registry_new_agents: int = Field(default=1_000, ge=1, le=10_000_000)
+    """Agents never seen before that one address may bring in a minute. A loop gone wild must not fill the database."""
+
+    database_url: Annotated[SecretStr, AfterValidator(_check_database)] | None = None
+    """The registry's database, like postgresql://user:password@host/name; unset = SQLite in the state folder."""
+
+    history_days: int = Field(default=30, ge=1, le=3_650)
+    """Days that the registry keeps changes of status."""
+
     def replace(self, **fields: object) -> Settings:
         """A copy with some fields replaced, checked like the rest.
 
@@ -180,8 +238,10 @@ def load_settings(folder: Path | None = None) -> Settings:
     folder = Path.cwd() if folder is None else folder
     for name in (".env.local", ".env"):
         dotenv.load_dotenv(folder / name, override=False)
+    # Elsewhere empty means unset; here it is the way to have no registry.
+    has_registry = os.environ.get("WEB_UI_URL") != ""
     try:
-        return Settings()
+        return Settings() if has_registry else Settings(web_ui_url=None)
     except ValidationError as error:
         raise SettingsError("\n".join(_line(detail) for detail in error.errors(include_url=False))) from error
 

@@ -1,0 +1,256 @@
+"""The beat: one full statement of an agent about itself, sent every few seconds. Pure.
+
+Everything an agent knows stands in every beat, so that any beat alone puts its row right: there is no
+registration to lose. Durations are seconds and moments are told as ages, because the receiver does not
+trust the sender's clock.
+"""
+
+from __future__ import annotations
+
+import enum
+from operator import attrgetter
+from typing import Annotated
+
+import msgspec
+
+from wire.errors import BeatError, describe
+
+BEAT_VERSION = 1
+"""Raised only by a change that an older registry would misunderstand. New fields do not: unknown ones are ignored."""
+
+MAX_BEAT_BYTES = 65_536
+"""Largest beat, in UTF-8."""
+
+_MAX_INT = 2**53  # what JSON's numbers hold exactly everywhere
+
+
+class Kind(enum.Enum):
+    """What kind of process an agent is."""
+
+    WORKER = "worker"  # takes jobs from LiveKit
+    SESSION = "session"  # one agent in one room
+    PROGRAM = "program"  # anything else that beats
+
+
+class Said(enum.Enum):
+    """The status that an agent states of itself."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    WARNING = "warning"  # works, but someone should look
+    ERROR = "error"  # does not do its work
+    STOPPED = "stopped"  # a goodbye; final for its incarnation
+
+
+class Deployment(enum.Enum):
+    """Where an agent runs, seen from the people who look at the page."""
+
+    LOCAL = "local"
+    CLOUD = "cloud"
+
+
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+"""An agent's id among all that beat: any characters but control characters, no blanks at the ends."""
+
+_Line = Annotated[str, msgspec.Meta(max_length=200)]
+_Text = Annotated[str, msgspec.Meta(max_length=2_000)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=_MAX_INT)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+
+
+class Hint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """Something that makes an agent less than well, by its own account."""
+
+    points: Annotated[int, msgspec.Meta(ge=0, le=100)]
+    """What it takes from the health of 100."""
+
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class Guest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """A human in a call."""
+
+    identity: _Line
+    role: Annotated[str, msgspec.Meta(max_length=20)] = "client"
+
+
+class CallFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """What a session says of its room."""
+
+    room: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    phase: Annotated[str, msgspec.Meta(max_length=20)]
+    """`starting`, `active`, `grace_period` or `closing`."""
+
+    humans: Annotated[tuple[Guest, ...], msgspec.Meta(max_length=200)] = ()
+    since: _Seconds = 0.0
+    """Seconds that the phase has lasted."""
+
+    grace_left: _Seconds | None = None
+    """Seconds until the agent leaves; None outside the grace period."""
+
+    llm: _Line | None = None
+    """Language model in use."""
+
+
+class Beat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """One full statement of an agent. On the wire: a JSON object with these names in camelCase."""
+
+    agent_id: Key
+    incarnation: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    """UUID of one process life. A new one takes the row over; an older one never gets it back."""
+
+    sequence: _Count
+    """Counts this incarnation's beats. One that is not larger than the last is late, and ignored."""
+
+    status: Said
+    version: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = BEAT_VERSION
+    kind: Kind = Kind.PROGRAM
+    name: _Line = ""
+    description: _Text = ""
+    model: _Line | None = None
+    voice: _Line | None = None
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
+    prompt: Annotated[str, msgspec.Meta(max_length=32_000)] | None = None
+    process_id: Annotated[int, msgspec.Meta(ge=1, le=_MAX_INT)] | None = None
+    process_age: _Seconds | None = None
+    """Seconds since the process started; tells it from another one that got the same number later."""
+
+    host: _Line | None = None
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] | None = None
+    deployment: Deployment = Deployment.LOCAL
+    interval: Annotated[float, msgspec.Meta(gt=0, le=86_400)] | None = None
+    """Seconds between two beats as the sender means to send them; None = as the reply says."""
+
+    reason: _Text | None = None
+    """Why the status is what it is; of a goodbye, why the agent stopped."""
+
+    hints: Annotated[tuple[Hint, ...], msgspec.Meta(max_length=20)] = ()
+    last_error: _Text | None = None
+    error_age: _Seconds | None = None
+    """Seconds since `last_error`."""
+
+    idle: _Seconds | None = None
+    """Seconds since the agent last did something; None = it does not say."""
+
+    cpu: Annotated[float, msgspec.Meta(ge=0, le=1e6)] | None = None
+    """Percent of one core."""
+
+    rss: _Count | None = None
+    """Bytes of memory."""
+
+    loop_lag: _Seconds | None = None
+    """Seconds that the main event loop is late; None = there is none, or it is not watched."""
+
+    call: CallFacts | None = None
+
+
+_decoder = msgspec.json.Decoder(Beat)
+_encoder = msgspec.json.Encoder()
+
+_FACTS = attrgetter(
+    "incarnation", "status", "kind", "name", "description", "model", "voice", "temperature", "prompt",
+    "process_id", "host", "port", "deployment", "reason", "hints", "last_error",
+)  # fmt: skip
+_CALL_FACTS = attrgetter("room", "phase", "humans", "llm")
+
+
+def decode_beat(data: bytes) -> Beat:
+    """A beat from its JSON.
+
+    Raises:
+        BeatError: Not JSON, a field is missing or wrong, too large, or of a version that is not known.
+    """
+    if len(data) > MAX_BEAT_BYTES:
+        raise BeatError(f"the beat is {len(data):,} bytes long; at most {MAX_BEAT_BYTES:,} are taken")
+    try:
+        beat = _decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        _check_version_of(data)  # a newer version may well be wrong in every other way
+        raise BeatError(describe(error, data)) from error
+    check_version(beat.version)
+    return beat
+
+
+def encode_beat(beat: Beat) -> bytes:
+    """`beat` as JSON, in one line."""
+    return _encoder.encode(beat)
+
+
+def same_facts(one: Beat, other: Beat) -> bool:
+    """Whether two beats differ at most in what changes all the time: counters, ages and measurements."""
+    if _FACTS(one) != _FACTS(other):
+        return False
+    if one.call is None or other.call is None:
+        return one.call is other.call
+    return bool(_CALL_FACTS(one.call) == _CALL_FACTS(other.call))
+
+
+def check_texts(beat: Beat) -> None:
+    """Check what a decoder does not: texts that databases and pages cannot hold. Cheap enough for new facts only.
+
+    Raises:
+        BeatError: A control character, or blanks around the id.
+    """
+    if beat.agent_id != beat.agent_id.strip():
+        raise BeatError(f"agentId: {beat.agent_id!r} begins or ends with a blank")
+    lines = {
+        "agentId": beat.agent_id,
+        "incarnation": beat.incarnation,
+        "name": beat.name,
+        "model": beat.model,
+        "voice": beat.voice,
+        "host": beat.host,
+    }
+    texts = {
+        "description": beat.description,
+        "prompt": beat.prompt,
+        "reason": beat.reason,
+        "lastError": beat.last_error,
+    }
+    for index, hint in enumerate(beat.hints):
+        lines[f"hints[{index}].text"] = hint.text
+    if beat.call is not None:
+        lines |= {"call.room": beat.call.room, "call.phase": beat.call.phase, "call.llm": beat.call.llm}
+        for index, guest in enumerate(beat.call.humans):
+            lines[f"call.humans[{index}].identity"] = guest.identity
+            lines[f"call.humans[{index}].role"] = guest.role
+    for where, text in lines.items():
+        if text is not None and not _is_clean(text, allowed=""):
+            raise BeatError(f"{where}: {text[:40]!r} holds a control character; leave it out")
+    for where, text in texts.items():
+        if text is not None and not _is_clean(text, allowed="\t\n\r"):
+            raise BeatError(f"{where}: holds a control character; only tabs and line ends are taken")
+
+
+class _Versioned(msgspec.Struct):
+    version: int = BEAT_VERSION
+
+
+_version_decoder = msgspec.json.Decoder(_Versioned)
+
+
+def _check_version_of(data: bytes) -> None:
+    try:
+        version = _version_decoder.decode(data).version
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return
+    check_version(version)
+
+
+def check_version(version: int) -> None:
+    """Check that this code knows a beat's version.
+
+    Raises:
+        BeatError: It is newer.
+    """
+    if version > BEAT_VERSION:
+        raise BeatError(
+            f"version: {version} is newer than what this registry reads ({BEAT_VERSION}); update the registry"
+        )
+
+
+def _is_clean(text: str, *, allowed: str) -> bool:
+    return text.isprintable() or not any(
+        (ord(char) < 32 and char not in allowed) or 0x7F <= ord(char) < 0xA0 or 0xD800 <= ord(char) < 0xE000
+        for char in text
+    )
