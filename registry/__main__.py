@@ -1,0 +1,127 @@
+"""`python -m registry`: serve the registry until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable
+
+from config import Settings, SettingsError, load_settings, state_folder
+from registry import logs
+from registry.app import create_app
+from registry.guard import is_loopback
+from registry.running import run_registry
+from registry.server import Server
+from registry.store import Store, StoreError, sqlite_url
+
+logger = logging.getLogger("registry")
+
+WRONG_SETTINGS = 2
+"""Exit code for what only a person can mend."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m registry", description="Shows and guards a fleet of agents."
+    )
+    parser.add_argument("--host", help="address to listen on (default: REGISTRY_HOST)")
+    parser.add_argument(
+        "--port", type=int, help="port to listen on, 0 = any free one (default: REGISTRY_PORT)"
+    )
+    arguments = parser.parse_args()
+    logs.set_up()
+    given = {
+        name: value
+        for name, value in (("registry_host", arguments.host), ("registry_port", arguments.port))
+        if value is not None
+    }
+    try:
+        settings = load_settings().replace(**given)
+        _check(settings)
+        listening = _listen(settings)
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201  # one line for a person, with no logging around it
+        return WRONG_SETTINGS
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(settings, listening))
+    except StoreError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return WRONG_SETTINGS
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+async def _serve(settings: Settings, listening: socket.socket) -> None:
+    url = (
+        settings.database_url.get_secret_value()
+        if settings.database_url
+        else sqlite_url(state_folder() / "registry.db")
+    )
+    store = Store(url)
+    try:
+        async with run_registry(
+            store,
+            token=settings.registry_token.get_secret_value() if settings.registry_token else None,
+            new_agents=settings.registry_new_agents,
+            history_days=settings.history_days,
+        ) as registry:
+            server = Server(create_app(registry), registry)
+            host, port = listening.getsockname()[:2]
+            logger.info(
+                "listening",
+                extra={
+                    "action": "registry.listening",
+                    "url": f"http://{_shown(host)}:{port}",
+                    "pid": os.getpid(),
+                },
+            )
+            await server.serve(sockets=[listening])
+    finally:
+        store.close()
+
+
+def _check(settings: Settings) -> None:
+    if settings.registry_token is None and not is_loopback(settings.registry_host):
+        raise SettingsError(
+            f"REGISTRY_HOST={settings.registry_host!r} is not this machine's own address, so REGISTRY_TOKEN must be "
+            "set: whoever reaches the registry can stop agents"
+        )
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Raises `SettingsError` when the address cannot be had."""
+    try:
+        family = socket.AF_INET6 if ":" in settings.registry_host else socket.AF_INET
+        listening = socket.create_server(
+            (settings.registry_host, settings.registry_port), family=family, backlog=2_048
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"REGISTRY_HOST={settings.registry_host}, REGISTRY_PORT={settings.registry_port}: "
+            f"{error.strerror or error}; choose another port, or 0 for any free one"
+        ) from error
+    listening.setblocking(False)
+    return listening
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop, where there is one."""
+    if sys.platform == "win32":
+        return None
+    import uvloop  # noqa: PLC0415  # not on every platform
+
+    return uvloop.new_event_loop
+
+
+if __name__ == "__main__":
+    sys.exit(main())

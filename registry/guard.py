@@ -1,0 +1,143 @@
+"""Who may talk to the registry: an ASGI layer around all of it.
+
+On loopback without a token, anybody on this machine may. A browser on this machine carries strangers' pages, though,
+so requests must be addressed to this machine by one of its own names (else DNS rebinding would get in) and must not
+come from a page of another origin. With a token, whoever shows it may: in the header `Authorization: Bearer …`, or in
+the cookie that the page's login form sets.
+"""
+
+from __future__ import annotations
+
+import hmac
+import http.cookies
+import ipaddress
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from registry.errors import ForeignError, RegistryError, TokenError
+from registry.replies import send_error
+
+COOKIE = "roomkeeper_token"
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login"})
+"""Need no token: they tell nothing, or ask for it."""
+
+_OPEN_PREFIX = "/static/"
+
+_SEEN = 4_096
+"""Combinations of headers that were let in and need not be looked at again."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` (a name, or an address with or without brackets) is this machine's loopback."""
+    bare = host.strip("[]")
+    if bare.lower() == "localhost" or bare.lower().endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(bare).is_loopback
+    except ValueError:
+        return False
+
+
+class Guard:
+    """Lets requests in or answers them itself.
+
+    Args:
+        app: What is guarded.
+        token: None = none is needed, and only this machine's own names are answered to.
+    """
+
+    def __init__(self, app: ASGIApp, *, token: str | None) -> None:
+        self._app = app
+        self._token = token
+        self._known: set[tuple[bytes, ...]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket"):
+            try:
+                self._check(scope)
+            except RegistryError as error:
+                await send_error(scope, receive, send, error)
+                return
+        await self._app(scope, receive, send)
+
+    def _check(self, scope: Scope) -> None:
+        host = origin = authorization = cookie = site = b""
+        for name, value in scope["headers"]:
+            match name:
+                case b"host":
+                    host = value
+                case b"origin":
+                    origin = value
+                case b"authorization":
+                    authorization = value
+                case b"cookie":
+                    cookie = value
+                case b"sec-fetch-site":
+                    site = value
+                case _:
+                    pass
+        path: str = scope["path"]
+        is_open = path in OPEN_PATHS or path.startswith(_OPEN_PREFIX)
+        key = (host, origin, authorization, cookie, site, b"1" if is_open else b"0")
+        if key in self._known:
+            return
+        _check_origin(
+            host.decode("latin-1"),
+            origin.decode("latin-1"),
+            site.decode("latin-1"),
+            scope.get("method", "GET"),
+        )
+        if self._token is None:
+            _check_host(host.decode("latin-1"))
+        elif not is_open:
+            self._check_token(authorization.decode("latin-1"), cookie.decode("latin-1"))
+        if len(self._known) < _SEEN:
+            self._known.add(key)
+
+    def _check_token(self, authorization: str, cookie: str) -> None:
+        assert self._token is not None  # noqa: S101  # asked by the caller
+        kind, _, shown = authorization.partition(" ")
+        candidates = [shown.strip()] if kind.lower() == "bearer" else []
+        candidates += _tokens_in(cookie)
+        if not candidates:
+            raise TokenError("this registry wants a token: send `Authorization: Bearer <REGISTRY_TOKEN>`")
+        if not any(same(one, self._token) for one in candidates):
+            raise TokenError("the token is wrong: it must be the registry's REGISTRY_TOKEN")
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two secrets are the same, in a time that tells nothing about them."""
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+def _tokens_in(cookie: str) -> Iterable[str]:
+    try:
+        morsel = http.cookies.SimpleCookie(cookie).get(COOKIE)
+    except http.cookies.CookieError:
+        return []
+    return [] if morsel is None else [morsel.value]
+
+
+def _check_host(host: str) -> None:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        name = ""
+    if not is_loopback(name):
+        raise ForeignError(
+            f"Host {host[:80]!r} is no name of this machine; without REGISTRY_TOKEN only localhost and 127.0.0.1 are "
+            "answered to"
+        )
+
+
+def _check_origin(host: str, origin: str, site: str, method: str) -> None:
+    """Refuse what a page of another origin sends. Programs that are no browsers send no origin."""
+    if origin:
+        parts = urlsplit(origin) if origin != "null" else None
+        if parts is None or parts.netloc.lower() != host.lower():
+            raise ForeignError(f"Origin {origin[:80]!r} is not this registry ({host[:80]!r})")
+    elif site in ("cross-site", "same-site") and method not in ("GET", "HEAD"):
+        raise ForeignError("a page of another site may not do this")
