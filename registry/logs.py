@@ -25,9 +25,9 @@ class _Lines(logging.Formatter):
 
 
 def set_up() -> None:
-    """Log to stderr from INFO on. uvicorn's own lines about each connection are left out."""
+    """Log to stderr from INFO on. Others' lines about each step are left out."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    for name in ("uvicorn.error", "uvicorn.access"):
+    for name in ("uvicorn.error", "uvicorn.access", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)

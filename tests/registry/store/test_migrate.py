@@ -1,0 +1,144 @@
+"""Tables come to be and are kept up to date, whoever starts first."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from registry.store import Store, StoreError
+from registry.store.tables import METADATA, VERSION_TABLE
+from tests.registry.store.conftest import engine_of
+from tests.registry.store.samples import FULL_ROW
+
+pytestmark = pytest.mark.timeout(20)
+
+_REGISTRY = """
+import sys
+from registry.store import Store
+store = Store(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+store.migrate()
+store.ping()
+store.close()
+"""
+
+
+def test_the_migrations_end_in_the_tables_that_the_store_uses(url: str) -> None:
+    engine = engine_of(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        assert compare_metadata(context, METADATA) == []
+    engine.dispose()
+
+
+def test_the_indexes_are_there(url: str) -> None:
+    engine = engine_of(url)
+    tables = sa.inspect(engine)
+    found = {
+        (name, tuple(index["column_names"]))
+        for name in ("local_agents", "status_changes")
+        for index in tables.get_indexes(name)
+    }
+    assert found == {
+        ("local_agents", ("lastHeartbeat",)),
+        ("local_agents", ("status",)),
+        ("status_changes", ("agentId", "id")),
+        ("status_changes", ("at",)),
+    }
+    assert tables.get_pk_constraint("local_agents")["constrained_columns"] == ["agentId"]
+    engine.dispose()
+
+
+def test_a_second_migration_keeps_what_is_there(empty_url: str) -> None:
+    for _ in range(2):
+        store = Store(empty_url)
+        store.migrate()
+        store.save([FULL_ROW], [])
+        store.migrate()
+        assert store.load() == [FULL_ROW]
+        store.close()
+
+
+def test_without_migration_the_way_out_is_told(empty_url: str) -> None:
+    store = Store(empty_url)
+    for call in (store.ping, store.load, lambda: store.save([FULL_ROW], [])):
+        with pytest.raises(StoreError, match="start the registry again"):
+            call()
+    store.close()
+
+
+def test_processes_that_start_together_do_not_collide(empty_url: str) -> None:
+    other = subprocess.Popen(
+        [sys.executable, "-c", _REGISTRY, empty_url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    store = Store(empty_url)
+    assert other.stdout is not None
+    assert other.stdin is not None
+    assert other.stdout.readline() == "ready\n"
+    other.stdin.write("\n")
+    other.stdin.flush()
+    store.migrate()
+    store.ping()
+    _, errors = other.communicate()
+    assert (errors, other.returncode) == ("", 0)
+    store.ping()
+    store.close()
+
+
+def test_the_tables_of_a_newer_program_are_left_alone(
+    empty_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(empty_url)
+    store.migrate()
+    engine = engine_of(empty_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+    caplog.set_level(logging.INFO)
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"newer roomkeeper.*9999.*update roomkeeper") as caught:
+            store.migrate()
+        assert "\n" not in str(caught.value)
+    assert not [record for record in caplog.records if record.name.startswith("registry")]
+    store.close()
+    engine.dispose()
+
+
+def test_another_programs_alembic_is_not_disturbed(empty_url: str) -> None:
+    engine = engine_of(empty_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)"))
+        connection.execute(sa.text("INSERT INTO alembic_version VALUES ('theirs')"))
+    store = Store(empty_url)
+    store.migrate()
+    store.ping()
+    store.close()
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one() == "theirs"
+    engine.dispose()
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str) -> None:
+    engine = engine_of(empty_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE agent_status (theirs INTEGER)"))  # made last, and taken
+    store = Store(empty_url)
+    with pytest.raises(StoreError, match="agent_status"):
+        store.migrate()
+    assert sa.inspect(engine).get_table_names() == ["agent_status"]
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE agent_status"))
+    store.migrate()
+    store.ping()
+    store.close()
+    engine.dispose()
