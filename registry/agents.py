@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,8 +43,11 @@ class Agent:
     is_calm: bool = False
     """The next beat with the same facts changes nothing that anybody must hear of."""
 
-    scheduled_at: float = 0.0
-    """Its earliest entry in the reaper's heap; 0 = none."""
+    unsaved: asyncio.Future[None] | None = None
+    """What it said last that was new, until that is durable: no beat is acknowledged before."""
+
+    scheduled_at: float = math.inf
+    """Its earliest entry in the reaper's heap; infinite = none."""
 
     line: Line | None = None
     past: deque[str] = field(default_factory=lambda: deque(maxlen=N_PAST))

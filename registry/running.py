@@ -23,7 +23,7 @@ from registry.orders import Orders
 from registry.records import Change
 from registry.replies import as_json
 from registry.status import Limits
-from registry.store import Store
+from registry.store import Store, StoreError
 from registry.views import RegistryView, agent_view, registry_view
 from registry.writer import Writer
 
@@ -111,7 +111,7 @@ async def run_registry(
         admission=Admission(new_agents),
         changed=events.changed,
     )
-    fleet.lags = EXPIRY_LAG.observe
+    fleet.settling.lags = EXPIRY_LAG.observe
     writer.on_trouble = lambda: events.changed("")
     orders = Orders(fleet)
     tails = LogTails(fleet, orders)
@@ -130,9 +130,10 @@ async def run_registry(
     fleet.restore(rows)
     logger.info("registry is ready", extra={"action": "registry.ready", "agents": len(fleet)})
     loops = [
-        asyncio.create_task(fleet.reaper.run(), name="registry-reaper"),
+        asyncio.create_task(fleet.settling.reaper.run(), name="registry-reaper"),
         asyncio.create_task(writer.run(), name="registry-writer"),
         asyncio.create_task(events.run(), name="registry-events"),
+        asyncio.create_task(_leave_to_others(fleet, store), name="registry-others"),
     ]
     for loop in loops:
         loop.add_done_callback(_say_broken)
@@ -146,6 +147,28 @@ async def run_registry(
         with suppress(asyncio.CancelledError):
             await asyncio.wait(loops)
         await writer.aclose()
+
+
+async def _leave_to_others(fleet: Fleet, store: Store) -> None:
+    """Before agents that were not heard are called offline: see whether another registry hears them.
+
+    Several registries may share a database. Each shows the agents that beat to it.
+    """
+    await asyncio.sleep(0.9 * fleet.limits.restart_grace)
+    if not fleet.n_waiting:
+        return
+    try:
+        rows = await asyncio.to_thread(store.load)
+    except StoreError as error:
+        logger.warning(
+            "nobody knows what others hear", extra={"action": "database.load", "error": str(error)}
+        )
+        return
+    n_others = fleet.leave_to_others({row.agent_id: row.heard_at for row in rows})
+    if n_others:
+        logger.info(
+            "agents beat to another registry", extra={"action": "registry.others", "agents": n_others}
+        )
 
 
 def _say_broken(loop: asyncio.Task[None]) -> None:

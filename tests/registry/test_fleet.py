@@ -14,6 +14,7 @@ from registry.clock import Clock
 from registry.errors import (
     AliveError,
     BadBeatError,
+    DatabaseError,
     StoppedError,
     SupersededError,
     TooManyError,
@@ -57,7 +58,7 @@ class Play:
             admission=Admission(new_agents),
             changed=self.changed.append,
         )
-        self.fleet.lags = self.lags.append
+        self.fleet.settling.lags = self.lags.append
         self.fleet.restore(rows or [])
 
     def beat(self, agent_id: str = "1", *, line: Wire | None = None, **fields: Any) -> Agent:
@@ -79,7 +80,7 @@ class Play:
 @asynccontextmanager
 async def play(*args: Any, **kwargs: Any) -> AsyncIterator[Play]:
     played = Play(*args, **kwargs)
-    running = asyncio.create_task(played.fleet.reaper.run())
+    running = asyncio.create_task(played.fleet.settling.reaper.run())
     try:
         yield played
     finally:
@@ -109,7 +110,7 @@ async def test_a_beat_with_nothing_new_is_only_remembered() -> None:
 async def test_what_is_new_in_a_beat_is_written_down_even_if_the_status_is_the_same() -> None:
     async with play() as p:
         p.beat()
-        assert p.fleet.take(a_beat(call=CallFacts(room="r", phase="active")), source="here") is not None
+        p.beat(call=CallFacts(room="r", phase="active"))
         assert p.ledger.rows["1"].beat.call is not None
         assert p.told() == [(None, "running")]
 
@@ -444,7 +445,7 @@ async def test_time_that_the_registry_stood_still_is_given_back() -> None:
     p = Play()
     clock = Clock(monotonic=lambda: loop.time() + skipped, utc=lambda: START + timedelta(seconds=loop.time()))
     fleet = Fleet(limits=Limits(), clock=clock, ledger=p.ledger, admission=Admission(10))
-    running = asyncio.create_task(fleet.reaper.run())
+    running = asyncio.create_task(fleet.settling.reaper.run())
     fleet.take(a_beat(), source="here")
     await asyncio.sleep(5)
     skipped = 60.0
@@ -457,11 +458,45 @@ async def test_time_that_the_registry_stood_still_is_given_back() -> None:
     await asyncio.wait({running})
 
 
-async def test_an_unacknowledged_change_is_still_known() -> None:
+async def test_what_could_not_be_written_is_not_acknowledged_by_a_later_beat_either() -> None:
     async with play() as p:
         p.ledger.trouble = "disk full"
+        for beat in (a_beat(), a_beat()):
+            durable = p.fleet.take(beat, source="here")
+            assert durable is not None
+            with pytest.raises(DatabaseError, match="disk full"):
+                await durable
+        assert p.status() is Status.RUNNING, "it is known all the same"
+        p.ledger.trouble = None
         durable = p.fleet.take(a_beat(), source="here")
         assert durable is not None
-        with pytest.raises(Exception, match="disk full"):
-            await durable
-        assert p.status() is Status.RUNNING
+        await durable
+        assert p.fleet.take(a_beat(), source="here") is None
+
+
+async def test_agents_that_beat_to_another_registry_are_left_to_it() -> None:
+    async with play() as before:
+        before.beat("theirs")
+        before.beat("gone")
+        before.beat("ours")
+    async with play(rows_of(before)) as p:
+        await asyncio.sleep(30)
+        p.beat("ours")
+        heard = {"theirs": p.clock.utc(), "ours": p.clock.utc(), "gone": START - timedelta(seconds=60)}
+        assert p.fleet.leave_to_others(heard) == 1
+        await asyncio.sleep(12)
+        assert p.fleet.find("theirs") is None
+        assert (p.status("ours"), p.status("gone")) == (Status.RUNNING, Status.OFFLINE)
+        assert p.told("theirs") == [], "what the other one has written stays"
+
+
+async def test_a_forced_agent_stays_on_the_page_for_as_long_as_it_is_forced() -> None:
+    async with play() as p:
+        agent = p.beat()
+        forced = Forced(status=Status.STOPPED, health=None, by="Max", reason="broken", at=p.clock.utc())
+        await p.fleet.force(agent, forced, by="Max", reason="broken")
+        await asyncio.sleep(3_000)
+        assert p.status() is Status.STOPPED
+        await p.fleet.force(agent, None, by="Max", reason="history")
+        await asyncio.sleep(1_300)
+        assert p.fleet.find("1") is None
