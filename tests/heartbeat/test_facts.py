@@ -1,0 +1,109 @@
+"""Beats that the registry can take, whatever their facts are."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from heartbeat.facts import Facts, Reading, beat_of
+from tests.heartbeat.fakes import ID, facts, reading
+from wire import (
+    MAX_BEAT_BYTES,
+    Beat,
+    CallFacts,
+    Guest,
+    Hint,
+    Kind,
+    Said,
+    check_texts,
+    decode_beat,
+    encode_beat,
+)
+
+
+def beat(said: Facts, measured: Reading | None = None) -> Beat:
+    made = beat_of(
+        said, measured or reading(), agent_id=said.agent_id, incarnation=ID, sequence=7, interval=10.0
+    )
+    data = encode_beat(made)
+    assert len(data) <= MAX_BEAT_BYTES
+    taken = decode_beat(data)
+    check_texts(taken)
+    assert taken == made
+    return made
+
+
+def test_a_beat_says_what_the_owner_says_and_what_is_measured() -> None:
+    call = CallFacts(room="agent-1-room", phase="active", humans=(Guest(identity="anna", role="coach"),))
+    made = beat(
+        facts(kind=Kind.SESSION, status=Said.WARNING, reason="slow", model="m", temperature=0.5, call=call),
+        Reading(process_id=42, process_age=3.0, cpu=1.5, rss=1_000, loop_lag=0.25),
+    )
+    assert (made.agent_id, made.incarnation, made.sequence, made.interval) == ("ada", ID, 7, 10.0)
+    assert (made.kind, made.status, made.reason, made.model) == (Kind.SESSION, Said.WARNING, "slow", "m")
+    assert (made.process_id, made.process_age, made.cpu, made.rss, made.loop_lag) == (
+        42,
+        3.0,
+        1.5,
+        1_000,
+        0.25,
+    )
+    assert made.call == call
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(facts(agent_id="", name=""), id="no id"),
+        pytest.param(facts(agent_id="  x\n"), id="blanks around the id"),
+        pytest.param(
+            facts(agent_id="x" * 999, name="n" * 999, model="m" * 999, host="h" * 999), id="long lines"
+        ),
+        pytest.param(facts(name="a\x00b\x1b[31m", voice="\ud800", host="a\nb"), id="control characters"),
+        pytest.param(facts(reason="r" * 9_999, last_error="\x00" * 9_999), id="long texts"),
+        pytest.param(facts(prompt="p" * 999_999), id="a prompt of a megabyte"),
+        pytest.param(
+            facts(prompt="\U0001f600" * 32_000, description="\U0001f600" * 2_000), id="a wide prompt"
+        ),
+        pytest.param(facts(prompt='"\n' * 16_000), id="a prompt that grows in JSON"),
+        pytest.param(facts(temperature=math.nan, error_age=-1.0, idle=math.inf, port=99_999), id="numbers"),
+        pytest.param(
+            facts(hints=tuple(Hint(points=500, text="h" * 999) for _ in range(99))), id="many hints"
+        ),
+        pytest.param(facts(hints=(Hint(points=-1, text="low"), Hint(points=1, text=""))), id="odd hints"),
+        pytest.param(
+            facts(
+                prompt="\U0001f600" * 32_000,
+                reason="\U0001f600" * 2_000,
+                last_error="\U0001f600" * 2_000,
+                hints=tuple(Hint(points=1, text="\U0001f600" * 200) for _ in range(20)),
+                call=CallFacts(
+                    room="",
+                    phase="p" * 99,
+                    since=-5.0,
+                    grace_left=math.nan,
+                    humans=tuple(Guest(identity="\U0001f600" * 999, role="r" * 99) for _ in range(999)),
+                ),
+            ),
+            id="everything at once",
+        ),
+    ],
+)
+def test_what_the_registry_would_refuse_is_cut(said: Facts) -> None:
+    assert beat(said).agent_id
+
+
+def test_a_long_prompt_keeps_what_fits() -> None:
+    prompt = beat(facts(prompt="\U0001f600" * 32_000)).prompt
+    assert prompt is not None
+    assert prompt.endswith("…")
+    assert len(prompt.encode()) > MAX_BEAT_BYTES / 3
+
+
+def test_what_errors_say_is_masked() -> None:
+    said = facts(reason="token=abc", last_error="token=abc", hints=(Hint(points=1, text="token=abc"),))
+    made = beat_of(
+        said, reading(), agent_id="a", incarnation=ID, sequence=1, interval=1, mask=lambda _: "masked"
+    )
+    assert (made.reason, made.last_error, made.hints[0].text) == ("masked", "masked", "masked")
