@@ -10,8 +10,10 @@ from livekit import rtc
 from livekit.agents import JobContext
 
 from config import LiveKitLogin, Settings
+from heartbeat import Sender
 from lifecycle import CloseReason, Phase, RoomLife, RoomLimits, Watchdog, watch
 from session import duplicates, rpc
+from session.call_state import CallState
 from session.conversation import Conversation
 from session.journal import Journal
 from session.leaving import LEAVING_TIMEOUT, Step, take_steps
@@ -28,6 +30,9 @@ RECOUNT_INTERVAL = 5.0
 
 BACKSTOP = 15.0
 """Seconds that the watchdog gives the event loop to keep a limit by itself."""
+
+GOODBYE_LIMIT = 1.5
+"""Seconds to say goodbye to the registry. A registry that hangs must not keep a room open."""
 
 _KEEPS_ROOM = {CloseReason.DUPLICATE, CloseReason.ROOM_CLOSED, CloseReason.DISCONNECTED}
 """Another agent is in the room, the room is gone, or LiveKit is: there is nothing to delete."""
@@ -51,6 +56,9 @@ class Call:
         watchdog: Ends the process when the event loop does not.
     """
 
+    sender: Sender | None = None
+    """Tells the registry how the call is; set before `start`. None = there is no registry."""
+
     def __init__(
         self,
         ctx: JobContext,
@@ -65,6 +73,7 @@ class Call:
     ) -> None:
         self._ctx = ctx
         self._room = ctx.room
+        self._room_name = ctx.job.room.name
         self._agent_id = agent_id
         self._settings = settings
         self._conversation = conversation
@@ -101,6 +110,8 @@ class Call:
         """
         self._watchdog.limit("max_session", self._settings.max_session + BACKSTOP)
         self._watchdog.limit("loop", self._settings.disconnected_timeout + BACKSTOP)
+        if self.sender is not None:
+            self.sender.start()
         self._listen()
         self._life_task = asyncio.create_task(self._live(), name="call-life")
         self._help(self._recount_always(), "call-recount")
@@ -116,6 +127,7 @@ class Call:
         except Exception:
             self.close(CloseReason.FAILED)
             raise
+        self._beat()
         self._recount()  # the pipeline links the first participant by itself, human or not
 
     async def finish(self) -> CloseReason:
@@ -135,20 +147,36 @@ class Call:
         self._changed.set()
 
     def status(self) -> dict[str, object]:
-        """What `roomkeeper.status` answers. `since` and `grace_left` are seconds, lag is milliseconds."""
+        """What `roomkeeper.status` answers."""
+        return self.state().as_status(
+            agent_id=self._agent_id,
+            incarnation=self._incarnation,
+            is_held=self._hold.is_held,
+            loop_lag=self._loop_lag,
+        )
+
+    def state(self) -> CallState:
+        """The call now. May be asked from any thread: it only reads."""
         now = self._loop.time()
         grace_ends_at = self._life.grace_ends_at
-        return {
-            "agent_id": self._agent_id,
-            "incarnation": self._incarnation,
-            "phase": self._life.phase.value,
-            "humans": len(self._humans),
-            "since": round(now - self._life.phase_since, 3),
-            "grace_left": None if grace_ends_at is None else round(max(0.0, grace_ends_at - now), 3),
-            "room_held": self._hold.is_held,
-            "failing": sorted(part.name.lower() for part in self._conversation.trouble.failing),
-            "loop_lag_ms": round(1000 * self._loop_lag, 1),
-        }
+        trouble = self._conversation.trouble
+        return CallState(
+            room_name=self._room_name,
+            phase=self._life.phase,
+            humans=tuple(self._humans),
+            since=max(0.0, now - self._life.phase_since),
+            grace_left=None if grace_ends_at is None else max(0.0, grace_ends_at - now),
+            is_ready=self._is_entered and self._conversation.is_running,
+            failing=trouble.failing,
+            last_error=trouble.last_error,
+            error_age=None if trouble.last_error is None else max(0.0, now - trouble.failed_at),
+            idle=max(0.0, now - max(self._conversation.active_at, self._life.phase_since)),
+        )
+
+    def _beat(self) -> None:
+        """Tell the registry soon: something has changed."""
+        if self.sender is not None:
+            self.sender.beat_now()
 
     @property
     def _incarnation(self) -> str:
@@ -171,6 +199,7 @@ class Call:
         self._room.on("reconnected", self._on_reconnected)
         self._room.on("disconnected", self._on_disconnected)
         self._conversation.on_closed = self._on_pipeline_closed
+        self._conversation.trouble.on_change = self._beat
 
     async def _enter(self) -> None:
         await self._ctx.connect()
@@ -197,7 +226,10 @@ class Call:
         if self._life.is_disconnected or not self._is_entered:
             return
         # A participant is told of before its `joined_at` order is known here: the dict keeps arrival order.
-        self._humans = humans_among(self._room.remote_participants.values())
+        humans = humans_among(self._room.remote_participants.values())
+        if humans != self._humans:
+            self._beat()
+        self._humans = humans
         self._lost &= {human.identity for human in self._humans}
         self._life.roster(len(self._humans), now=self._loop.time())
         self._changed.set()
@@ -308,6 +340,7 @@ class Call:
             "room phase",
             extra={"action": "room.phase", "phase": phase.value, "humans": len(self._humans)},
         )
+        self._beat()
         self._conversation.set_audience(phase is Phase.ACTIVE)
         grace_ends_at = self._life.grace_ends_at
         self._hold.wish(
@@ -328,6 +361,7 @@ class Call:
             Step(name="pipeline", limit=4.0, run=self._conversation.stop),
             Step(name="journal", limit=1.0, run=lambda: self._write_end(reason)),
             Step(name="helpers", limit=1.0, run=self._end_helpers),
+            Step(name="goodbye", limit=GOODBYE_LIMIT, run=lambda: self._say_goodbye(reason)),
             Step(name="hold", limit=2.0, run=self._hold.release),
             Step(name="room", limit=4.0, run=lambda: self._delete_empty_room(reason)),
             Step(name="disconnect", limit=2.0, run=self._room.disconnect),
@@ -350,6 +384,11 @@ class Call:
     async def _write_end(self, reason: CloseReason) -> None:
         self._journal.write({"event": "ended", "reason": reason.value, "usage": self._conversation.usage()})
         await self._journal.flush()
+
+    async def _say_goodbye(self, reason: CloseReason) -> None:
+        """Tell the registry that this agent leaves. It has little time: a human may wait for a successor."""
+        if self.sender is not None:
+            await self.sender.stop_async(reason.value, timeout=GOODBYE_LIMIT - 0.2)
 
     async def _end_helpers(self) -> None:
         helpers = [*self._helpers, *([self._asking_elder] if self._asking_elder else [])]

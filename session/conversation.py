@@ -74,6 +74,7 @@ class Conversation:
         self._has_audience = False
         self._clip: SpeechHandle | None = None
         self._telling: asyncio.TimerHandle | None = None
+        self._active_at = asyncio.get_running_loop().time()
         self._waiting_part: Part | None = None  # its failure is to be told when it is quiet
         session.on("error", self._on_error)
         session.on("close", self._on_close)
@@ -81,6 +82,16 @@ class Conversation:
         session.on("user_input_transcribed", self._on_transcript)
         session.on("agent_state_changed", self._on_agent_state)
         session.on("user_state_changed", self._on_user_state)
+
+    @property
+    def is_running(self) -> bool:
+        """The pipeline hears and speaks."""
+        return self._is_running
+
+    @property
+    def active_at(self) -> float:
+        """When somebody last said something, in the loop's time; at first, when the conversation was made."""
+        return self._active_at
 
     @property
     def linked(self) -> str | None:
@@ -191,11 +202,13 @@ class Conversation:
         item = event.item
         if not isinstance(item, ChatMessage) or not item.text_content:
             return
+        self._active_at = asyncio.get_running_loop().time()
         self._journal.write({"role": item.role, "text": item.text_content, "interrupted": item.interrupted})
         if item.role == "assistant":
             self.trouble.worked(Part.LLM)
 
     def _on_transcript(self, event: UserInputTranscribedEvent) -> None:
+        self._active_at = asyncio.get_running_loop().time()
         self.trouble.worked(Part.STT)
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:

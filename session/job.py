@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import multiprocessing.util
 import os
@@ -10,12 +11,15 @@ import aiohttp
 from livekit.agents import JobContext, JobProcess
 
 from config import load_settings, resolve_providers, state_folder
-from lifecycle import Watchdog
-from session import journal, logs, profiles, voice
+from heartbeat import OnOrder
+from lifecycle import CloseReason, Watchdog
+from session import beating, journal, logs, profiles, voice
 from session.call import Call
 from session.conversation import Conversation
 from session.requests import wanted_agent
+from session.roster import INCARNATION
 from session.server_api import ServerApi
+from wire import Command, Order
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +42,7 @@ async def run(ctx: JobContext) -> None:
     diary = journal.Journal(state_folder() / "journal" if settings.journal_days else None, job_id=ctx.job.id)
     diary.write({"event": "started", "room": ctx.job.room.name, "agent_id": agent_id})
     login = settings.livekit_login()
+    providers = resolve_providers(settings)
     prepared: voice.Prepared = ctx.proc.userdata[_PREPARED]
     http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=prepared.tls))
     call = Call(
@@ -45,7 +50,7 @@ async def run(ctx: JobContext) -> None:
         agent_id=agent_id,
         settings=settings,
         conversation=Conversation(
-            voice.build_session(resolve_providers(settings), profile, prepared, http=http),
+            voice.build_session(providers, profile, prepared, http=http),
             voice.build_agent(profile),
             http=http,
             greeting=profile.greeting,
@@ -57,6 +62,15 @@ async def run(ctx: JobContext) -> None:
         watchdog=Watchdog(),
     )
     ctx.proc.userdata[_CALL] = call
+    call.sender = beating.sender_for(
+        settings,
+        describe=lambda: beating.call_facts(
+            call.state(), agent_id=agent_id, profile=profile, providers=providers, settings=settings
+        ),
+        on_orders=_orders(call),
+        loop=asyncio.get_running_loop(),
+        incarnation=_incarnation(ctx),
+    )
     await call.start()
 
 
@@ -69,6 +83,25 @@ async def end(ctx: JobContext) -> None:
     reason = await call.finish()
     if reason.is_error:
         _exit_with(1)
+
+
+def _orders(call: Call) -> dict[Order, OnOrder]:
+    """What the registry may ask of a call."""
+    loop = asyncio.get_running_loop()
+
+    def leave(_: Command) -> None:
+        loop.call_soon_threadsafe(call.close, CloseReason.OPERATOR)
+
+    return {Order.STOP: leave, Order.LEAVE: leave}
+
+
+def _incarnation(ctx: JobContext) -> str | None:
+    """The one that the worker has given this job; it stands in the token that the agent enters the room with."""
+    try:
+        attributes = ctx.token_claims().attributes or {}
+    except ValueError:  # no key in the environment, because the command line had it
+        return None
+    return attributes.get(INCARNATION)
 
 
 def _exit_with(code: int) -> None:

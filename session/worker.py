@@ -20,10 +20,12 @@ from livekit.agents import NOT_GIVEN, AgentServer, JobContext, NotGivenOr
 from livekit.protocol import agent
 
 from config import Providers, Settings, SettingsError, resolve_providers, state_folder
-from session import job, journal, load, logs, profiles
+from heartbeat import Facts, Sender
+from session import beating, job, journal, load, logs, profiles
 from session.leaving import LEAVING_TIMEOUT
 from session.requests import Requests
 from session.server_api import is_dispatch_deleted, refusal
+from wire import DEFAULT_PROFILE, AgentId, Command, Order
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,9 @@ CLOSE_TIMEOUT = LEAVING_TIMEOUT - 0.5
 """Seconds that all calls have to leave when the worker ends."""
 
 _PORT_TROUBLE = {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES}
+
+DEFAULT_AGENT = AgentId("default")
+"""Whose profile a worker's own row is named after."""
 
 _LOGIN = {"ws_url", "api_key", "api_secret"}
 
@@ -81,6 +86,11 @@ class Worker(AgentServer):
         )
         self._settings = settings
         self._exit_code = 0
+        self._sender: Sender | None = None
+        self._profile = DEFAULT_PROFILE
+        self._is_registered = False
+        self._is_leaving_now = False  # an operator's stop: calls are not waited for
+        self.on("worker_registered", self._on_registered)
         self._max_calls = settings.max_calls or max(10, load.CALLS_PER_CORE * (os.cpu_count() or 1))
         self._requests = Requests(
             is_full=self._is_full,
@@ -133,6 +143,7 @@ class Worker(AgentServer):
             await asyncio.to_thread(
                 journal.forget, state_folder() / "journal", days=self._settings.journal_days
             )
+        self._begin_to_beat()
         try:
             await super().run(devmode=devmode, unregistered=unregistered)
         except OSError as error:
@@ -148,7 +159,10 @@ class Worker(AgentServer):
         if self._exit_code:
             return
         hurry = asyncio.Event()
+        if self._is_leaving_now:
+            hurry.set()
         self._on_signals(hurry.set)
+        self._beat()
         logger.info(
             "the worker stops when its calls have ended; signal again to end them now",
             extra={"action": "worker.drain", "calls": len(self.active_jobs)},
@@ -179,11 +193,17 @@ class Worker(AgentServer):
             lambda: logger.warning("calls are leaving, at most 10 s", extra={"action": "worker.closing"})
         )
         if self._exit_code:
+            await self._say_goodbye(
+                "a setting is wrong"
+                if self._exit_code == WRONG_SETTINGS
+                else "the worker failed; see its log"
+            )
             raise SystemExit(self._exit_code)  # `run` has ended; there is nothing to close
         # livekit-agents itself waits a minute for a pipeline that does not close.
         closing = asyncio.create_task(super().aclose(), name="worker-close")
         done, _ = await asyncio.wait({closing}, timeout=CLOSE_TIMEOUT)
         if done:
+            await self._say_goodbye("it was asked to stop")
             await closing
             return
         stuck = psutil.Process().children(recursive=True)
@@ -194,6 +214,7 @@ class Worker(AgentServer):
         for process in stuck:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+        await self._say_goodbye("it was asked to stop, and calls did not leave in time")
         closing.cancel()
         await asyncio.wait({closing}, timeout=1)
 
@@ -216,6 +237,54 @@ class Worker(AgentServer):
             )
             return
         await super()._handle_termination(msg)
+
+    def _begin_to_beat(self) -> None:
+        self._profile = profiles.load_profile(DEFAULT_AGENT, folder=state_folder() / "profiles")
+        self._sender = beating.sender_for(
+            self._settings,
+            describe=self._facts,
+            on_orders={Order.STOP: self._on_stop, Order.DRAIN: self._on_drain},
+            loop=asyncio.get_running_loop(),
+        )
+        if self._sender is not None:
+            self._sender.start()
+
+    def _facts(self) -> Facts:
+        """For a beat. Called in the sender's thread; it only reads."""
+        return beating.worker_facts(
+            beating.WorkerState(
+                n_calls=self._n_calls,
+                max_calls=self._max_calls,
+                is_registered=self._is_registered,
+                is_connected=not self._connecting,  # livekit-agents tells nobody that LiveKit is out of reach
+                is_draining=self.draining,
+                is_full=self._is_full(),
+            ),
+            profile=self._profile,
+            settings=self._settings,
+        )
+
+    def _beat(self) -> None:
+        if self._sender is not None:
+            self._sender.beat_now()
+
+    async def _say_goodbye(self, reason: str) -> None:
+        if self._sender is not None:
+            await self._sender.stop_async(reason)
+
+    def _on_registered(self, *_: object) -> None:
+        self._is_registered = True
+        # Told before livekit-agents itself takes the connection for made.
+        asyncio.get_running_loop().call_soon(self._beat)
+
+    def _on_drain(self, _: Command) -> None:
+        """An operator's wish; a signal is what the command line knows how to take."""
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def _on_stop(self, command: Command) -> None:
+        """As `_on_drain`, but calls leave now. A worker that drains already takes a second signal for that."""
+        self._is_leaving_now = True
+        self._on_drain(command)
 
     def _on_signals(self, act: Any) -> None:
         """Replace the command line's handler, which ends the process at once and leaves ghosts in the rooms."""

@@ -21,17 +21,20 @@ from stack.caller import Caller
 from stack.errors import LateError, StackError
 from stack.livekit_server import LiveKitServer
 from stack.local_models import LocalModels
+from stack.registry import Registry
 from stack.rooms import Rooms
 from stack.until import until_answered
 from stack.worker import Worker
 
-ROOM = "agent-1-room"
+AGENT_ID = "1"
+ROOM = f"agent-{AGENT_ID}-room"
 QUESTIONS = ("Where is the swimming pool?", "Please tell me the wi-fi password.")
 
 DEFAULT_GRACE = 10.0
 """Seconds. The worker's own default is 60; nobody watches a minute of nothing."""
 
 _ANSWER_LIMIT = 20.0
+_SEEN_LIMIT = 5.0
 _LEAVE_LIMIT = 15.0
 """Seconds after the grace period until the agent must be gone."""
 _TOKEN_TTL = 6 * 3600.0
@@ -43,6 +46,7 @@ _FAILURES = (StackError, api.TwirpError, rtc.ConnectError, aiohttp.ClientError, 
 class Stack:
     server: LiveKitServer
     models: LocalModels
+    registry: Registry
     worker: Worker
 
 
@@ -69,13 +73,15 @@ async def start(folder: Path, *, grace: float, undo: AsyncExitStack, story: Stor
     story.tell(f"LiveKit server at {server.url}")
     models = await undo.enter_async_context(LocalModels(folder=folder, reuse=True))
     story.tell(f"speech and language models at {models.url}")
-    env = {"GRACE_PERIOD": f"{grace:g}"}
+    registry = await undo.enter_async_context(Registry(folder=folder, usual_port=True))
+    story.tell(f"registry: see every agent at {registry.url}")
+    env = {"GRACE_PERIOD": f"{grace:g}", "WEB_UI_URL": registry.url}
     worker = await undo.enter_async_context(
         Worker(server.address, models_url=models.url, env=env, folder=folder)
     )
     await worker.wait_until_warm()
     story.tell(f"worker registered, process {worker.pid}")
-    return Stack(server=server, models=models, worker=worker)
+    return Stack(server=server, models=models, registry=registry, worker=worker)
 
 
 async def call(stack: Stack, story: Story) -> None:
@@ -87,6 +93,7 @@ async def call(stack: Stack, story: Story) -> None:
     async with caller:
         agent = await caller.wait_for_agent()
         story.tell(f"agent {agent} is in the room")
+        await show(stack, story)
         heard = await caller.hear(after=joining_at, limit=_ANSWER_LIMIT)
         name = caller.room.remote_participants[agent].name or agent
         story.tell(f"{name}: {heard.text}", at=heard.started_at)
@@ -96,6 +103,16 @@ async def call(stack: Stack, story: Story) -> None:
             heard = await caller.hear(after=said.ended_at, limit=_ANSWER_LIMIT)
             waited = heard.started_at - said.ended_at
             story.tell(f"{name}: {heard.text}   (answered after {waited:.1f} s)", at=heard.started_at)
+
+
+async def show(stack: Stack, story: Story) -> None:
+    """What the registry says of the agent in the room."""
+    seen = await stack.registry.wait_for(AGENT_ID, status="running", timeout=_SEEN_LIMIT)
+    humans = ", ".join(human["identity"] for human in seen["call"]["humans"]) or "nobody yet"
+    story.tell(
+        f"registry: {seen['name']} is {seen['status']}, health {seen['health']}, process {seen['processId']}, "
+        f"in {seen['call']['room']} with {humans}"
+    )
 
 
 async def watch_grace(stack: Stack, story: Story, *, grace: float) -> None:
@@ -125,6 +142,8 @@ async def watch_grace(stack: Stack, story: Story, *, grace: float) -> None:
         story.tell(f"LiveKit lists no agent in {ROOM}; it says why: {record.get('reason')}")
         await rooms.wait_for_end(ROOM, timeout=_LEAVE_LIMIT)
         story.tell(f"LiveKit lists no {ROOM}")
+    gone = await stack.registry.wait_for(AGENT_ID, status="stopped", timeout=_SEEN_LIMIT)
+    story.tell(f"registry: {gone['name']} is {gone['status']}: {gone['cause']}")
     if job is not None:
         await asyncio.to_thread(job.wait, _LEAVE_LIMIT)
         if "non-zero exit code" in stack.worker.log_text():
@@ -138,6 +157,8 @@ def how_to_join(stack: Stack) -> str:
     token = address.token(room=ROOM, identity="you", name="You", ttl=_TOKEN_TTL)
     link = urlencode({"liveKitUrl": address.url, "token": token})
     return f"""
+See every agent at {stack.registry.url}
+
 Talk to the agent, from a browser on this machine:
   https://meet.livekit.io/custom?{link}
 

@@ -42,6 +42,8 @@ _NO_KEYS = {
     "DEEPGRAM_API_KEY": "",
     "DEEPGRAM_BASE_URL": "",
     "TTS_PROVIDER": "",
+    # A developer's own registry is not for our workers.
+    "WEB_UI_URL": "",
     # A name would switch automatic dispatch off.
     "LIVEKIT_AGENT_NAME": "",
 }

@@ -1,0 +1,166 @@
+"""A worker and its calls, as the registry sees them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from stack.caller import Caller
+from stack.livekit_server import LiveKitServer
+from stack.local_models import LocalModels
+from stack.registry import Registry
+from stack.rooms import Rooms
+from stack.until import until, until_answered
+from stack.worker import Worker
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+GRACE = 3.0
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def livekit() -> AsyncIterator[LiveKitServer]:
+    """A server of their own, so that no other worker takes their calls."""
+    async with LiveKitServer() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def rooms(livekit: LiveKitServer) -> AsyncIterator[Rooms]:
+    async with Rooms(livekit.address) as rooms:
+        yield rooms
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def registry() -> AsyncIterator[Registry]:
+    async with Registry() as registry:
+        yield registry
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def worker(livekit: LiveKitServer, models: LocalModels, registry: Registry) -> AsyncIterator[Worker]:
+    async with Worker(
+        livekit.address,
+        models_url=models.url,
+        env={"GRACE_PERIOD": str(GRACE), "WEB_UI_URL": registry.url, "AGENT_ID": "the worker"},
+    ) as worker:
+        await worker.wait_until_warm(2)
+        yield worker
+
+
+async def test_a_call_is_seen_from_its_beginning_to_its_end(
+    livekit: LiveKitServer, registry: Registry, worker: Worker
+) -> None:
+    seen = await registry.wait_for("the worker", status="running", timeout=10)
+    assert (seen["kind"], seen["processId"], seen["hasLine"]) == ("worker", worker.pid, True)
+    async with Caller(livekit.address, "agent-seen-room", "guest") as guest:
+        await guest.wait_for_agent()
+        seen = await registry.wait_for("seen", status="running", timeout=5)
+        assert (seen["kind"], seen["name"], seen["health"]) == ("session", "Ada", 100)
+        assert seen["processId"] == worker.job().pid
+        assert seen["incarnation"] == guest.others[0].attributes["roomkeeper.incarnation"]
+
+        async def humans(*identities: str) -> bool:
+            agent = await registry.agent("seen")
+            return agent is not None and [one["identity"] for one in agent["call"]["humans"]] == list(
+                identities
+            )
+
+        await until_answered(lambda: humans("guest"), timeout=3, what="the guest on the page")
+        async with Caller(livekit.address, "agent-seen-room", "coach-1"):
+            await until_answered(lambda: humans("guest", "coach-1"), timeout=5, what="the coach on the page")
+            agent = await registry.agent("seen")
+            assert agent is not None
+            assert [one["role"] for one in agent["call"]["humans"]] == ["client", "coach"]
+            assert (agent["call"]["room"], agent["call"]["phase"]) == ("agent-seen-room", "active")
+        agent = await registry.agent("the worker")
+        assert agent is not None
+        assert agent["status"] == "running"
+
+    async def phase(wanted: str) -> bool:
+        agent = await registry.agent("seen")
+        return agent is not None and agent["call"]["phase"] == wanted
+
+    await until_answered(lambda: phase("grace_period"), timeout=4, what="the grace period on the page")
+    agent = await registry.agent("seen")
+    assert agent is not None
+    assert agent["call"]["graceEndsAt"] is not None
+    left = await registry.wait_for("seen", status="stopped", timeout=GRACE + 4)
+    assert "humans_left" in left["cause"]
+    assert [change["to"] for change in reversed(await registry.history("seen"))][-2:] == [
+        "running",
+        "stopped",
+    ]
+
+
+async def test_a_killed_call_is_suspect_at_once_and_offline_soon_with_the_cause(
+    livekit: LiveKitServer, registry: Registry, worker: Worker, rooms: Rooms
+) -> None:
+    async with Caller(livekit.address, "agent-killed-room") as guest:
+        await guest.wait_for_agent()
+        await registry.wait_for("killed", status="running", timeout=5)
+        await until(lambda: len(worker.jobs()) == 1, timeout=5, what="one job")
+        worker.job().kill()
+
+        async def is_suspect() -> bool:
+            agent = await registry.agent("killed")
+            return agent is not None and agent["suspect"]
+
+        await until_answered(is_suspect, timeout=1, what="the suspicion")
+        dead = await registry.wait_for("killed", status="offline", timeout=3)
+        assert "its line broke without a goodbye" in dead["cause"]
+    await rooms.delete("agent-killed-room")
+
+
+async def test_an_operator_ends_a_call_from_the_registry(
+    livekit: LiveKitServer, registry: Registry, worker: Worker
+) -> None:
+    async with Caller(livekit.address, "agent-ended-room") as guest:
+        await guest.wait_for_agent()
+        await registry.wait_for("ended", status="running", timeout=5)
+        answer = await registry.order("ended", "leave", reason="the shop closes")
+        assert answer["state"] == "sent"
+        await guest.wait_for_agent_gone(limit=5)
+    stopped = await registry.wait_for("ended", status="stopped", timeout=3)
+    assert "operator" in stopped["cause"]
+    assert any("the shop closes" in change["reason"] for change in await registry.history("ended"))
+
+
+async def test_a_call_does_not_feel_what_happens_to_the_registry(
+    livekit: LiveKitServer, registry: Registry, worker: Worker
+) -> None:
+    async with Caller(livekit.address, "agent-calm-room") as guest:
+        agent = await guest.wait_for_agent()
+        await registry.wait_for("calm", status="running", timeout=5)
+        registry.pause()
+        await asyncio.sleep(6)  # longer than a sender waits for a reply on its line
+        assert guest.agents == [agent]
+        registry.kill()
+        await registry.start()
+        seen = await registry.agent("calm")
+        assert seen is not None
+        assert seen["status"] in {"unknown", "running"}, "it is not called offline"
+        await registry.wait_for("calm", status="running", timeout=35)
+        await registry.wait_for("the worker", status="running", timeout=35)
+        assert guest.agents == [agent]
+        warnings = [record for record in worker.records("heartbeat.away") if record.get("room") is not None]
+        assert len(warnings) <= 1
+
+
+async def test_an_operator_drains_a_worker_from_the_registry(
+    livekit: LiveKitServer, registry: Registry, worker: Worker
+) -> None:
+    async with Caller(livekit.address, "agent-last-room") as guest:
+        await guest.wait_for_agent()
+        await registry.wait_for("last", status="running", timeout=5)
+        await registry.order("the worker", "drain", reason="a new version")
+        draining = await registry.wait_for("the worker", status="warning", timeout=5)
+        assert "takes no new calls" in draining["reasons"][0]["text"]
+        await registry.order("the worker", "stop", reason="no time")
+        await guest.wait_for_agent_gone(limit=10)
+    gone = await registry.wait_for("the worker", status="stopped", timeout=10)
+    assert "asked to stop" in gone["cause"]
+    assert await worker.child.wait(timeout=5) == 0
