@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from registry.clock import Clock
@@ -76,7 +76,12 @@ class Agent:
     def active_at(self, clock: Clock) -> datetime | None:
         """When it last did something; None = it does not say."""
         idle = self.facts.beat.idle
-        return None if idle is None else clock.date_of(self.facts.heard_at - idle)
+        return None if idle is None else self.heard_at(clock) - timedelta(seconds=idle)
+
+    def started_at(self, clock: Clock) -> datetime | None:
+        """When its process started, to the second; None = it does not say."""
+        age = self.facts.beat.process_age
+        return None if age is None else self.heard_at(clock) - timedelta(seconds=age)
 
     def row(self, clock: Clock) -> AgentRow:
         """As the database keeps it."""

@@ -58,6 +58,7 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Only of one agent alone; None in lists."""
 
     process_id: int | None
+    process_started_at: datetime | None
     host: str | None
     port: int | None
     deployment: str
@@ -133,6 +134,7 @@ def agent_view(agent: Agent, clock: Clock, *, with_prompt: bool = False) -> Agen
         temperature=beat.temperature,
         prompt=beat.prompt if with_prompt else None,
         process_id=beat.process_id,
+        process_started_at=_second(agent.started_at(clock)),
         host=beat.host,
         port=beat.port,
         deployment=beat.deployment.value,

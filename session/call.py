@@ -227,9 +227,10 @@ class Call:
             return
         # A participant is told of before its `joined_at` order is known here: the dict keeps arrival order.
         humans = humans_among(self._room.remote_participants.values())
-        if humans != self._humans:
-            self._beat()
+        is_changed = humans != self._humans
         self._humans = humans
+        if is_changed:
+            self._beat()
         self._lost &= {human.identity for human in self._humans}
         self._life.roster(len(self._humans), now=self._loop.time())
         self._changed.set()

@@ -89,6 +89,7 @@ class Worker(AgentServer):
         self._sender: Sender | None = None
         self._profile = DEFAULT_PROFILE
         self._is_registered = False
+        self._is_draining = False
         self._is_leaving_now = False  # an operator's stop: calls are not waited for
         self.on("worker_registered", self._on_registered)
         self._max_calls = settings.max_calls or max(10, load.CALLS_PER_CORE * (os.cpu_count() or 1))
@@ -162,6 +163,7 @@ class Worker(AgentServer):
         if self._is_leaving_now:
             hurry.set()
         self._on_signals(hurry.set)
+        self._is_draining = True  # before the beat: another thread reads it
         self._beat()
         logger.info(
             "the worker stops when its calls have ended; signal again to end them now",
@@ -257,7 +259,7 @@ class Worker(AgentServer):
                 max_calls=self._max_calls,
                 is_registered=self._is_registered,
                 is_connected=not self._connecting,  # livekit-agents tells nobody that LiveKit is out of reach
-                is_draining=self.draining,
+                is_draining=self._is_draining,
                 is_full=self._is_full(),
             ),
             profile=self._profile,
