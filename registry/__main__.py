@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -81,6 +82,9 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
                     "pid": os.getpid(),
                 },
             )
+            # When it is done, uvicorn raises the signal that ended it once more, for whoever had asked for it before.
+            # Nobody had, and Python's own answer would be to die before the rest is written.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             await server.serve(sockets=[listening])
     finally:
         store.close()

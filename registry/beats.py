@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.types import Receive, Scope, Send
 
 from registry.agents import Line
@@ -58,7 +60,7 @@ class Beats:
         """
         durable = self._fleet.take(beat, source=source, line=line)
         if durable is not None:
-            await durable
+            await asyncio.shield(durable)  # others wait for the same one; a request that ends must not end it
         self._accepted.inc()
         agent = self._fleet.find(beat.agent_id)
         if agent is None or (not agent.orders and not agent.facts.is_doubted):

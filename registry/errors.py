@@ -95,3 +95,22 @@ class NoAnswerError(RegistryError):
 
     code = "no_answer"
     http_status = 504
+
+
+class NotJsonError(BadRequestError):
+    code = "not_json"
+
+
+class NoProcedureError(RegistryError):
+    code = "not_found"
+    http_status = 404
+
+
+class MethodError(RegistryError):
+    code = "method"
+    http_status = 405
+
+
+class MediaTypeError(RegistryError):
+    code = "media_type"
+    http_status = 415

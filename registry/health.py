@@ -21,7 +21,11 @@ def health_router(registry: Registry) -> APIRouter:
         """The process lives."""
         return "ok"
 
-    @router.get("/readyz", responses={503: {"description": "The database cannot be written."}})
+    @router.get(
+        "/readyz",
+        response_class=PlainTextResponse,
+        responses={503: {"description": "The database cannot be written.", "content": {"text/plain": {}}}},
+    )
     async def readyz() -> Response:
         """The registry takes beats, new agents among them."""
         trouble = registry.ledger.trouble
@@ -29,7 +33,7 @@ def health_router(registry: Registry) -> APIRouter:
             return PlainTextResponse(f"the database cannot be written: {trouble}", status_code=503)
         return PlainTextResponse("ready")
 
-    @router.get("/metrics")
+    @router.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """For Prometheus."""
         return Response(

@@ -8,6 +8,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from registry.errors import RegistryError
+from registry.trpc_wire import TRPC_PATH, failure
 from wire import Errors, Refused, encode
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -41,7 +42,11 @@ async def send_json(
 
 async def send_error(scope: Scope, receive: Receive, send: Send, error: RegistryError) -> None:
     """Answer a request, of HTTP or for a WebSocket, with an error."""
-    body = encode(Errors(error=refused(error)))
+    path: str = scope["path"]
+    if path.startswith(TRPC_PATH):
+        body = as_json(failure(error, path.removeprefix(TRPC_PATH)))
+    else:
+        body = encode(Errors(error=refused(error)))
     headers: list[tuple[bytes, bytes]] = []
     if error.http_status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="roomkeeper"'))

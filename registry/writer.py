@@ -136,19 +136,29 @@ class Writer:
         waiting, self._waiting = self._waiting, None
         ids = list(self._rows)[:MAX_ROWS]
         builders = [self._rows.pop(agent_id) for agent_id in ids]
-        rows = [build() for build in builders]
         changes, removed = list(self._changes), list(self._removed)
         self._changes.clear()
         self._removed.clear()
         if not self._rows:
             self._work.clear()
         try:
+            rows = [build() for build in builders]
             await self._call(lambda: self._write(rows, changes, removed))
         except StoreError as error:
             self._take_back(dict(zip(ids, builders, strict=True)), changes, removed)
             self._fails(str(error))
             if waiting is not None:
                 waiting.set_exception(DatabaseError(f"not written down: {error}", retry_after=RETRY_INTERVAL))
+            return False
+        except Exception as error:
+            # Not taken back: what nobody foresaw would fail again, and keep all others waiting for ever.
+            logger.exception(
+                "agents could not be written", extra={"action": "database.stumbled", "agents": ids}
+            )
+            if waiting is not None:
+                waiting.set_exception(
+                    DatabaseError(f"not written down: {type(error).__name__}; see the registry's log")
+                )
             return False
         self._works()
         if self._rows and waiting is not None:

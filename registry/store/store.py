@@ -109,11 +109,18 @@ class Store:
         except (UnstorableError, UnicodeEncodeError):
             self._touch([(storable(agent_id), at) for agent_id, at in heard])
 
-    def load(self) -> list[AgentRow]:
-        """All agents, in no order. A row that cannot be read is left out, with a warning."""
+    def load(self, *, newest: int | None = None) -> list[AgentRow]:
+        """All agents, in no order. A row that cannot be read is left out, with a warning.
+
+        Args:
+            newest: Only so many, those that were heard last; None = all.
+        """
+        wanted = READ_AGENTS
+        if newest is not None:
+            wanted = wanted.order_by(AGENTS.c.lastHeartbeat.desc()).limit(newest)
         with self._read() as connection:
             # In portions, so that texts of thousands of rows are not in memory twice.
-            return _parsed(chain.from_iterable(connection.execute(READ_AGENTS).partitions(1_000)), agent_from)
+            return _parsed(chain.from_iterable(connection.execute(wanted).partitions(1_000)), agent_from)
 
     def history(self, agent_id: str, *, limit: int, before: int | None = None) -> list[Change]:
         """The newest changes of an agent, the newest first.

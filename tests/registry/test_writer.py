@@ -190,3 +190,16 @@ async def test_the_end_does_not_wait_for_a_database_that_fails() -> None:
     writer = Writer(database, clock=Clock(), heard_at=lambda _: NOW, history_days=30)
     writer.save("1", a_row("1"), None)
     await asyncio.wait_for(writer.aclose(), 2)
+
+
+async def test_an_error_that_nobody_foresaw_stops_neither_the_writer_nor_those_who_wait() -> None:
+    database = Database()
+
+    def broken() -> AgentRow:
+        raise ValueError("no such row")
+
+    async with writing(database) as writer:
+        with pytest.raises(DatabaseError, match="ValueError"):
+            await writer.save("broken", broken, None)
+        await asyncio.wait_for(writer.save("1", a_row("1"), None), 3)
+        assert database.transactions == [(["1"], [])]

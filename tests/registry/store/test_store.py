@@ -325,3 +325,8 @@ def test_it_answers_a_ping_until_it_is_closed(store: Store) -> None:
     store.close()
     with pytest.raises(StoreError, match="closed"):
         store.ping()
+
+
+def test_those_heard_last_can_be_read_alone(store: Store) -> None:
+    store.save([agent(str(n), heard_at=NOW + timedelta(seconds=n)) for n in range(5)], [])
+    assert {row.agent_id for row in store.load(newest=2)} == {"3", "4"}

@@ -1,0 +1,48 @@
+"""uvicorn, set up for the registry."""
+
+from __future__ import annotations
+
+import socket
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from registry.line_protocol import LineProtocol
+from registry.running import Registry
+from wire import MAX_FRAME_BYTES
+
+PING_INTERVAL = 3.0
+PING_TIMEOUT = 4.0
+"""Seconds. A dead host is found after their sum at most."""
+
+_CLOSE_TIMEOUT = 3
+"""Seconds that open requests have when the registry ends."""
+
+
+class Server(uvicorn.Server):
+    """Serves a registry's application until `should_exit`.
+
+    uvicorn waits for open requests before it tells anybody that it ends, and event streams would never end by
+    themselves; so the registry is told first.
+    """
+
+    def __init__(self, app: ASGIApp, registry: Registry) -> None:
+        self._registry = registry
+        super().__init__(
+            uvicorn.Config(
+                app,
+                access_log=False,
+                log_config=None,
+                lifespan="off",
+                ws=LineProtocol,
+                ws_max_size=MAX_FRAME_BYTES,
+                ws_ping_interval=PING_INTERVAL,
+                ws_ping_timeout=PING_TIMEOUT,
+                timeout_graceful_shutdown=_CLOSE_TIMEOUT,
+                server_header=False,
+            )
+        )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._registry.begin_closing()
+        await super().shutdown(sockets)
