@@ -77,10 +77,8 @@ class Goodbye:
             return  # ignored, Ctrl-C, or installed by something that is not Python
         try:
             signal.signal(number, action)
-        except (
-            ValueError,
-            OSError,
-        ) as error:  # an interpreter within another, or a system without this signal
+        except (ValueError, OSError) as error:
+            # An interpreter within another, or a system without this signal.
             logger.debug("signal %s is not watched: %s", number, error, extra={"action": "goodbye.no_signal"})
             return
         self._ours[number] = (action, previous)

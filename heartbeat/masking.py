@@ -72,7 +72,7 @@ _HEX = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{32,}(?![0-9A-Za-z])")
 
 
 class Mask:
-    """Replaces secrets by ``***``: those that are known, and what looks like one. About 20 µs a line.
+    """Replaces secrets by ``***``: those that are known, and what looks like one. About 30 µs a line.
 
     Too much is masked rather than too little.
 

@@ -49,6 +49,7 @@ class Pulse:
         self._wake = asyncio.Event()
         self._sent_at = float("-inf")
         self._may_hurry = True
+        self._was_heard = False
         self._is_over = False
         self._beating: asyncio.Task[None] | None = None
         self._obeying: set[asyncio.Task[None]] = set()
@@ -63,7 +64,7 @@ class Pulse:
     @property
     def is_heard(self) -> bool:
         """The last beat was taken."""
-        return self._sent_at > float("-inf") and not self._outage.failures
+        return self._was_heard and not self._outage.failures
 
     def beat_now(self) -> None:
         """Beat soon, because something has changed; at most five times a second.
@@ -125,7 +126,7 @@ class Pulse:
             return self._failed(error)
         if is_sent:
             self._outage.worked(now=asyncio.get_running_loop().time())
-            self._may_hurry = True
+            self._was_heard = self._may_hurry = True
         return next_delay(self._composer.interval, spread=self._spread())
 
     async def _beat_on_line(self) -> bool:

@@ -83,8 +83,8 @@ class RunningAgent:
 
     def __enter__(self) -> None:
         with self._lock:
-            is_ours = self._start()
-            self._is_ours = is_ours if self._n_inside == 0 else self._is_ours
+            if self._n_inside == 0:
+                self._is_ours = self._start()
             self._n_inside += 1
 
     def __exit__(

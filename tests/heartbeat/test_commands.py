@@ -81,6 +81,13 @@ async def test_an_order_that_hangs_is_answered_after_ten_seconds(looptime: float
     assert looptime == 10
 
 
+async def test_an_order_whose_own_time_is_over_says_so() -> None:
+    def stop(_: Command) -> None:
+        raise TimeoutError("the database")
+
+    assert await outcome(Orders({Order.STOP: stop}), command("stop")) == (False, "TimeoutError: the database")
+
+
 async def test_an_order_that_comes_again_is_carried_out_once() -> None:
     seen = []
     go_on = asyncio.Event()

@@ -13,7 +13,7 @@ from heartbeat.line import Line
 from tests.heartbeat.fakes import MemoryTransport, Registry, a_beat
 from wire import LINE_PATH, Command, Down, Outcome, Refused, Reply, Up
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(2)]
+pytestmark = pytest.mark.looptime
 
 
 class Kept:
@@ -116,8 +116,8 @@ async def test_an_offer_cuts_the_wait_short(kept: Kept) -> None:
 
 async def test_a_line_that_breaks_at_once_is_not_opened_all_the_time(kept: Kept) -> None:
     kept.line.offer(LINE_PATH)
-    for _ in range(600):
-        await asyncio.sleep(0.1)
+    for _ in range(120):
+        await asyncio.sleep(0.5)
         if kept.line.is_open:
             kept.registry.lines[-1].break_()
     assert kept.registry.n_tries < 12

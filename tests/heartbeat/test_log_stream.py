@@ -15,7 +15,7 @@ from heartbeat.masking import Mask
 from heartbeat.tail import Tail
 from wire import Command, LogLines, Order, Up
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(2)]
+pytestmark = pytest.mark.looptime
 
 
 class Stream:
