@@ -1,0 +1,114 @@
+"""An agent's page: all that is known of it, its history and, when somebody asks for it, its log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from registry.errors import NoLineError, UnknownAgentError
+from registry.page import flash
+from registry.page.acts import possible
+from registry.page.answers import large_html, see
+from registry.records import Change
+from registry.running import Registry
+from registry.store import StoreError
+from registry.views import agent_view
+
+PER_PAGE = 50
+"""Rows of the history on a page."""
+
+LOG_TIMEOUT = 2.0
+"""Seconds that an agent has to send its log lines."""
+
+
+def agent_router(registry: Registry) -> APIRouter:
+    """`/agents/<id>`.
+
+    What more is asked for stands in the query, because an id may hold slashes: ``before=<id>`` older history,
+    ``log=last`` the last log lines, ``fragment=live`` the part of the page that changes.
+    """
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/agents/{agent_id:path}")
+    async def agent_page(request: Request, agent_id: str) -> Response:
+        agent_id = agent_id or request.query_params.get("id", "")
+        if not agent_id:
+            return see("/")
+        history = await _history(registry, agent_id, request.query_params.get("before", ""))
+        agent = registry.fleet.find(agent_id)
+        is_fragment = request.query_params.get("fragment") == "live"
+        values: dict[str, object] = {
+            "agent_id": agent_id,
+            "agent": None
+            if agent is None
+            else agent_view(agent, registry.fleet.clock, with_prompt=not is_fragment),
+            "acts": [] if agent is None else possible(agent),
+            "history": history,
+            "registry": registry.view(),
+            "now": registry.fleet.clock.utc(),
+        }
+        if is_fragment:
+            return await large_html("agent_live.html", values)
+        is_known = agent is not None or history.changes or history.trouble
+        values |= {
+            "log": await _log(registry, agent_id) if request.query_params.get("log") == "last" else None,
+            "said": flash.look(request),
+            "has_token": registry.token is not None,
+        }
+        template, status = ("agent.html", 200) if is_known else ("nobody.html", 404)
+        response = await large_html(template, values, status=status)
+        flash.take_away(response)
+        return response
+
+    return router
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _History:
+    changes: list[Change]
+    """Newest first."""
+
+    is_first: bool
+    """They are the newest there are."""
+
+    older: int | None
+    """Before which id older ones are; None = there are none."""
+
+    trouble: str
+    """Why they cannot be read; empty = they can."""
+
+
+async def _history(registry: Registry, agent_id: str, before_text: str) -> _History:
+    is_number = before_text.isascii() and before_text.isdecimal() and len(before_text) < 19
+    before = int(before_text) if is_number else None
+    try:
+        changes = await registry.history(agent_id, limit=PER_PAGE + 1, before=before)
+    except StoreError as error:
+        return _History(changes=[], is_first=before is None, older=None, trouble=str(error))
+    shown = changes[:PER_PAGE]
+    return _History(
+        changes=shown,
+        is_first=before is None,
+        older=shown[-1].id if len(changes) > PER_PAGE else None,
+        trouble="",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Log:
+    lines: list[str]
+    trouble: str
+    """Why there are none to be had; empty = these are all."""
+
+
+async def _log(registry: Registry, agent_id: str) -> _Log:
+    try:
+        lines = await registry.tails.last(agent_id, timeout=LOG_TIMEOUT)
+    except (NoLineError, UnknownAgentError):
+        return _Log(lines=[], trouble="It has no line to the registry, so its log cannot be asked for.")
+    except TimeoutError:
+        return _Log(lines=[], trouble=f"It did not send its log within {LOG_TIMEOUT:g} s.")
+    return _Log(lines=lines, trouble="")

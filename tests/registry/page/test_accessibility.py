@@ -1,0 +1,135 @@
+"""axe-core finds nothing serious on any page, light or dark."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from config import cache_folder
+from registry.fleet import Fleet
+from registry.records import Forced, Status
+from tests.registry.page.conftest import Build, Open, Site
+from tests.registry.page.pretend import Senders
+from tests.registry.page.test_acts_in_browser import choose
+
+SOURCES = Path(__file__).parent / "axe"
+_SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+_FILES = ("package.json", "package-lock.json", ".npmrc")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def axe() -> str:
+    """axe-core's script, installed from the lock file once for each version of it."""
+    contents = b"".join((SOURCES / name).read_bytes() for name in _FILES)
+    folder = cache_folder() / f"axe-{hashlib.sha256(contents).hexdigest()[:12]}"
+    if not folder.exists():
+        assert shutil.which("npm"), "Node.js with npm is needed to install axe-core: nodejs.org"
+        await _install(folder)
+    return (folder / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+
+
+async def _install(folder: Path) -> None:
+    new = folder.with_name(folder.name + ".new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    for name in _FILES:
+        shutil.copy(SOURCES / name, new)
+    npm = await asyncio.create_subprocess_exec(
+        "npm",
+        "ci",
+        "--ignore-scripts",
+        "--no-progress",
+        cwd=new,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await npm.communicate()
+    assert npm.returncode == 0, f"npm ci failed:\n{said.decode()}"
+    new.rename(folder)
+
+
+async def findings(page: Page, axe: str) -> list[str]:
+    """What axe finds that is serious or critical, in light and in dark."""
+    await page.evaluate(axe)
+    return [finding for scheme in _SCHEMES for finding in await _findings(page, scheme)]
+
+
+async def _findings(page: Page, scheme: Literal["light", "dark"]) -> list[str]:
+    await page.emulate_media(color_scheme=scheme)
+    found: list[str] = await page.evaluate(
+        """async () => (await axe.run({ resultTypes: ["violations"] })).violations
+          .filter(one => ["serious", "critical"].includes(one.impact))
+          .flatMap(one => one.nodes.map(node => `${one.id}: ${node.target} ${node.failureSummary}`))"""
+    )
+    return found
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def fleet(site: Site, agents: Senders) -> Fleet:
+    """One agent of each status, and a registry that has just started and says so."""
+    await agents.beat("unknown")
+    await site.down()
+    await site.up()
+    for status in ("starting", "running", "warning", "error", "stopped"):
+        await agents.beat(
+            status,
+            status=status,
+            name=status.capitalize(),
+            kind="session",
+            deployment="cloud",
+            model="m",
+            voice="v",
+            host="h",
+            processId=1,
+            reason="because",
+            prompt="You are Ada.",
+            description="It answers.",
+            lastError="boom",
+            errorAge=1,
+            idle=3,
+            call={"room": "r", "phase": "grace_period", "graceLeft": 9, "humans": [{"identity": "guest"}]},
+        )
+    fleet = site.registry.fleet
+    await agents.beat("offline")
+    await fleet.tell_gone(fleet.get("offline"), cause="its process is gone", by="test")
+    await agents.beat("forced")
+    forced = Forced(status=Status.ERROR, health=5, by="Ann", reason="nonsense", at=fleet.clock.utc())
+    await fleet.force(fleet.get("forced"), forced, by="Ann", reason="nonsense")
+    return fleet
+
+
+@pytest.mark.usefixtures("fleet")
+@pytest.mark.parametrize("width", [360, 1400])
+async def test_the_list(open_page: Open, axe: str, width: int) -> None:
+    page = await open_page(width=width)
+    await page.locator(".menu summary").first.click()
+    assert await findings(page, axe) == []
+
+
+@pytest.mark.usefixtures("fleet")
+async def test_an_agents_page_and_a_dialog(open_page: Open, site: Site, axe: str) -> None:
+    page = await open_page("/agents/warning")
+    await page.get_by_role("button", name="Watch the log").click()
+    await expect(page.locator("#log-state")).to_contain_text("no line")
+    assert await findings(page, axe) == []
+    await page.goto(site.url)
+    await choose(page, "warning", "Force status…")
+    assert await findings(page, axe) == []
+
+
+async def test_the_login_and_the_empty_list(open_page: Open, build: Build, axe: str) -> None:
+    page = await open_page()
+    assert await findings(page, axe) == []
+    guarded = await build(token="a long token")
+    await page.goto(f"{guarded.url}/login")
+    await page.get_by_label("Token").fill("wrong")
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_role("alert").first).to_be_visible()
+    assert await findings(page, axe) == []
