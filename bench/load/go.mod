@@ -1,0 +1,3 @@
+module roomkeeper/bench/load
+
+go 1.26
