@@ -42,7 +42,6 @@ def list_router(registry: Registry) -> APIRouter:
         if request.query_params.get("fragment") == "live":
             return await large_html("list_live.html", values)
         values |= {
-            "hosts": listing.hosts(registry.fleet, query.host),
             "kinds": list(Kind),
             "deployments": list(Deployment),
             "sorts": listing.SORTS,
@@ -69,6 +68,7 @@ async def _live_values(registry: Registry, request: Request, query: listing.Quer
     if query.page > n_pages:  # there were more agents when the link was made
         query = replace(query, page=n_pages)
         chosen, total = await asyncio.to_thread(look, n_pages)
+    hosts = await asyncio.to_thread(listing.hosts, agents, query.host)
     clock, view = registry.fleet.clock, registry.view()
     return {
         "query": query,
@@ -76,6 +76,7 @@ async def _live_values(registry: Registry, request: Request, query: listing.Quer
         "total": total,
         "n_pages": n_pages,
         "n_agents": len(agents),
+        "hosts": hosts,
         "counted": _COUNTED,
         "registry": view,
         "now": clock.utc(),

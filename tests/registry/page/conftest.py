@@ -57,6 +57,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 async def browser() -> AsyncIterator[Browser]:
     path = next(filter(None, map(shutil.which, _CHROMIUM)), None)
     assert path, "no Chromium on PATH; install the Debian package chromium, or Google Chrome"
+    # Each of a browser's thousands of messages would keep the stack that led to it, which costs more than the
+    # registry under test. That one's other tests run with asyncio's debug mode.
+    asyncio.get_running_loop().set_debug(False)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
         yield browser

@@ -43,12 +43,13 @@ async def test_an_agent_appears_within_a_second_and_its_end_too(open_page: Open,
     page = await open_page()
     await live(page)
     began = time.monotonic()
-    async with agents.line("ada", name="Ada", kind="session", deployment="cloud", processId=42):
+    async with agents.line("ada", name="Ada", kind="session", deployment="cloud", processId=42, host="north"):
         await row(page, "ada").filter(has_text="RUNNING").wait_for()
         assert time.monotonic() - began < 1
         await expect(row(page, "ada")).to_contain_text("PID 42")
         await expect(row(page, "ada").locator(".tag").first).to_have_text("Cloud")
         await expect(page).to_have_title("System Status Panel")
+        await page.get_by_label("Host").select_option("north")  # the filters have come too
         await page.wait_for_timeout(500)
         began = time.monotonic()
     await row(page, "ada").filter(has_text="suspect").wait_for()
