@@ -45,9 +45,11 @@ class Orders:
 
     Args:
         on_orders: What is called for which order. An order that is not in it is answered with "not supported".
+        mask: Takes secrets out of what failed.
     """
 
-    def __init__(self, on_orders: Mapping[Order, OnOrder]) -> None:
+    def __init__(self, on_orders: Mapping[Order, OnOrder], *, mask: Callable[[str], str] = str) -> None:
+        self._mask = mask
         self._on_orders = {Order.PROBE: probe, **on_orders}
         self._outcomes: OrderedDict[str, Outcome | None] = OrderedDict()
         """By the command's id; None while it is carried out."""
@@ -87,7 +89,7 @@ class Orders:
             if limit.expired():
                 return Outcome(id=command.id, ok=False, detail="no answer of this process within 10 s")
             logger.exception("an order failed", extra={"action": "heartbeat.order_failed"})
-            return Outcome(id=command.id, ok=False, detail=paragraphs(error_text(error), 2_000))
+            return Outcome(id=command.id, ok=False, detail=paragraphs(self._mask(error_text(error)), 2_000))
         return outcome or Outcome(id=command.id, ok=True)
 
 

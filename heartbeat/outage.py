@@ -10,8 +10,7 @@ logger = logging.getLogger(__name__)
 
 _FINAL = {
     "token": "set REGISTRY_TOKEN to the registry's",
-    "origin": "use the registry's own address in WEB_UI_URL",
-    "host": "use the registry's own address in WEB_UI_URL",
+    "foreign": "use the registry's own address in WEB_UI_URL, or a token",
     "bad_beat": "give the status functions what the registry takes",
     "too_large": "give the status functions less text",
 }

@@ -18,6 +18,9 @@ FIRST_RETRY = 0.5
 FIRST_RECONNECT = 0.2
 LONGEST_RETRY = 30.0
 
+RETRY_SPREAD = 5.0
+"""Seconds over which senders spread that were all asked to wait for as long."""
+
 LONGEST_RETRY_AFTER = 300.0
 """Longest wait that a registry may ask for. What asks for more is broken."""
 
@@ -42,13 +45,12 @@ def retry_delay(failures: int, *, spread: float, retry_after: float | None = Non
 
     Args:
         failures: Beats in a row that were not taken, 1 or more.
-        retry_after: Seconds that the registry asks to wait: it gets them, and up to a tenth more.
+        retry_after: Seconds that the registry asks to wait: it gets them, and up to five more, so that not all
+            come at once. It is there and listens, so nothing grows: it must go on hearing that this process lives.
     """
-    delay = _full_jitter(FIRST_RETRY, failures - 1, spread)
     if retry_after is None:
-        return delay
-    asked = min(max(retry_after, 0.0), LONGEST_RETRY_AFTER)
-    return max(delay, asked * (1 + JITTER * spread))
+        return _full_jitter(FIRST_RETRY, failures - 1, spread)
+    return min(max(retry_after, 0.0), LONGEST_RETRY_AFTER) + RETRY_SPREAD * spread
 
 
 def patient_delay(*, spread: float) -> float:

@@ -74,7 +74,7 @@ class Sender:
         secrets: Iterable[str] = (),
     ) -> None:
         known = {*secrets, token.get_secret_value()} if token is not None else set(secrets)
-        mask = Mask(known)
+        mask = self._mask = Mask(known)
         self._tail = Tail(mask)
         self._outage = Outage(mask(url))
         self._on_orders = dict(on_orders or {})
@@ -216,7 +216,7 @@ class Sender:
         pulse = Pulse(
             self._transport,
             self._composer,
-            orders=Orders({**self._on_orders, Order.LOGS: stream.order}),
+            orders=Orders({**self._on_orders, Order.LOGS: stream.order}, mask=self._mask),
             outage=self._outage,
             spread=random.random,
         )

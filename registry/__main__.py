@@ -24,6 +24,9 @@ logger = logging.getLogger("registry")
 WRONG_SETTINGS = 2
 """Exit code for what only a person can mend."""
 
+FAILED = 1
+"""Exit code for what a supervisor may try again: a database that is not there may come."""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(
@@ -52,7 +55,7 @@ def main() -> int:
             runner.run(_serve(settings, listening))
     except StoreError as error:
         print(error, file=sys.stderr)  # noqa: T201
-        return WRONG_SETTINGS
+        return FAILED
     except KeyboardInterrupt:
         return 130
     return 0

@@ -12,6 +12,7 @@ from registry.fleet import Fleet
 from registry.metrics import BEATS
 from registry.orders import Orders
 from registry.replies import send_error, send_json
+from registry.status import ttl_of
 from wire import LINE_PATH, MAX_BEAT_BYTES, Beat, BeatError, Reply, decode_beat, encode
 
 QUICK = 1.0
@@ -63,12 +64,18 @@ class Beats:
             await asyncio.shield(durable)  # others wait for the same one; a request that ends must not end it
         self._accepted.inc()
         agent = self._fleet.find(beat.agent_id)
-        if agent is None or (not agent.orders and not agent.facts.is_doubted):
+        if agent is None or agent.beat.incarnation != beat.incarnation:
+            return None  # another process has the id by now; its orders are not for this one
+        is_doubted = agent.facts.is_doubted
+        if beat.interval is None and not agent.orders and not is_doubted:
             return None
         limits = self._fleet.limits
+        interval = beat.interval or limits.interval
+        if interval == limits.interval and not agent.orders and not is_doubted:
+            return None
         return Reply(
-            ttl=limits.ttl,
-            interval=QUICK if agent.facts.is_doubted else limits.interval,
+            ttl=ttl_of(beat, limits),
+            interval=min(QUICK, interval) if is_doubted else interval,
             line=LINE_PATH,
             commands=self._orders.take_waiting(agent),
         )

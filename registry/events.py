@@ -6,7 +6,10 @@ A page that does not read is told, when it reads again, to load everything anew.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
+
+logger = logging.getLogger(__name__)
 
 PERIOD = 0.1
 """Seconds over which changes are collected. Nobody sees the difference, and a busy fleet costs one message."""
@@ -115,7 +118,11 @@ class Events:
             self._some.clear()
             changed, self._changed = list(self._changed), {}
             if changed and self._readers:
-                message = self._render(changed)
+                try:
+                    message = self._render(changed)
+                except Exception:
+                    logger.exception("changes could not be told", extra={"action": "events.failed"})
+                    message = RELOAD
                 for reader in self._readers:
                     reader.put(message)
 

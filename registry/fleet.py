@@ -26,7 +26,7 @@ from registry.ledger import Ledger
 from registry.records import AgentRow, Forced, Status
 from registry.restoring import restored
 from registry.settling import LIVE, Settling
-from registry.status import TIMED_OUT, Limits, judge
+from registry.status import TIMED_OUT, Limits, judge, offline_at
 from wire import Beat, BeatError, Said, check_texts, same_facts
 
 PING_TIMEOUT = 4.0
@@ -163,6 +163,7 @@ class Fleet:
             facts.line_broken_at = now - PING_TIMEOUT if how == TIMED_OUT else now
             facts.line_end = how
             self.settling.settle(agent, by="registry")
+            self.settling.consider_silence(agent)
         self.changed(agent_id)
 
     # -- what operators and their tools say
@@ -232,11 +233,13 @@ class Fleet:
         Returns:
             How many.
         """
-        started = self.clock.date_of(self.started_at)
         others = [
             agent
             for agent_id, at in heard.items()
-            if at > started and (agent := self._agents.get(agent_id)) is not None and agent.facts.is_restored
+            if (agent := self._agents.get(agent_id)) is not None
+            and agent.facts.is_restored
+            and agent.restored_at is not None
+            and at > agent.restored_at  # both are the other registry's words: no two clocks are compared
         ]
         for agent in others:
             self.settling.bury(agent)
@@ -265,9 +268,13 @@ class Fleet:
             updated_at=date,
             line=line,
         )
+        if agent.verdict.status.is_over:
+            agent.over_at = now  # a process so short that its goodbye came first
         self._agents[beat.agent_id] = agent
         self.counts[agent.verdict.status] += 1
-        return self.settling.record(agent, before=None, by="agent", because="first seen")
+        return self.settling.record(
+            agent, before=None, by="agent", because=None if agent.verdict.status.is_over else "first seen"
+        )
 
     def _succeed(
         self, agent: Agent, beat: Beat, now: float, line: Line | None
@@ -301,7 +308,11 @@ class Fleet:
         if is_new:
             _check(beat)
         self.settling.heard(agent)
-        in_doubt = agent.verdict.is_suspect or agent.verdict.status is Status.OFFLINE
+        in_doubt = (
+            facts.line_broken_at is not None
+            or facts.gone is not None
+            or now >= offline_at(facts, self.limits)
+        )
         renew(facts, beat, now=now, in_doubt=in_doubt, limits=self.limits)
         self.settling.settle(agent, by="agent", is_new=is_new)
         return self.settling.still_unsaved(agent)

@@ -19,9 +19,13 @@ class Graves:
     def add(self, beat: Beat) -> None:
         """Remember an agent by its last beat, if that was a goodbye."""
         if beat.status is Said.STOPPED:
-            self._incarnations[beat.agent_id] = beat.incarnation
-            if len(self._incarnations) > MOST:
-                self._incarnations.popitem(last=False)
+            self.remember(beat.agent_id, beat.incarnation)
+
+    def remember(self, agent_id: str, incarnation: str) -> None:
+        """This incarnation has said goodbye."""
+        self._incarnations[agent_id] = incarnation
+        if len(self._incarnations) > MOST:
+            self._incarnations.popitem(last=False)
 
     def holds(self, beat: Beat) -> bool:
         """Whether this process has said goodbye."""

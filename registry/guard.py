@@ -26,6 +26,9 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login"})
 
 _OPEN_PREFIX = "/static/"
 
+_LONGEST_KEY = 2_000
+"""Bytes of headers that are worth remembering."""
+
 _SEEN = 4_096
 """Combinations of headers that were let in and need not be looked at again."""
 
@@ -95,7 +98,8 @@ class Guard:
             _check_host(host.decode("latin-1"))
         elif not is_open:
             self._check_token(authorization.decode("latin-1"), cookie.decode("latin-1"))
-        if len(self._known) < _SEEN:
+        n_bytes = len(host) + len(origin) + len(authorization) + len(cookie) + len(site)
+        if not is_open and len(self._known) < _SEEN and n_bytes < _LONGEST_KEY:
             self._known.add(key)
 
     def _check_token(self, authorization: str, cookie: str) -> None:

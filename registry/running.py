@@ -8,8 +8,9 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from registry import graves
 from registry.admission import Admission
 from registry.beats import Beats
 from registry.clock import Clock
@@ -85,7 +86,10 @@ async def run_registry(
     """
     clock = clock or Clock()
     await asyncio.to_thread(store.migrate)
-    rows = await asyncio.to_thread(store.load)
+    limits = limits or Limits()
+    # What has long been over is history; only that it must not come back has to be known.
+    rows = await asyncio.to_thread(store.load, over_since=clock.utc() - timedelta(seconds=limits.visible))
+    stopped = await asyncio.to_thread(store.stopped, newest=graves.MOST)
 
     def heard_at(agent_id: str) -> datetime | None:
         agent = fleet.find(agent_id)
@@ -105,7 +109,7 @@ async def run_registry(
     writer = Writer(store, clock=clock, heard_at=heard_at, history_days=history_days)
     events = Events(render)
     fleet = Fleet(
-        limits=limits or Limits(),
+        limits=limits,
         clock=clock,
         ledger=writer,
         admission=Admission(new_agents),
@@ -127,6 +131,8 @@ async def run_registry(
         events=events,
         token=token,
     )
+    for agent_id, incarnation in reversed(stopped):
+        fleet.settling.graves.remember(agent_id, incarnation)
     fleet.restore(rows)
     logger.info("registry is ready", extra={"action": "registry.ready", "agents": len(fleet)})
     loops = [
@@ -158,13 +164,13 @@ async def _leave_to_others(fleet: Fleet, store: Store) -> None:
     if not fleet.n_waiting:
         return
     try:
-        rows = await asyncio.to_thread(store.load)
+        heard = await asyncio.to_thread(store.heard)
     except StoreError as error:
         logger.warning(
             "nobody knows what others hear", extra={"action": "database.load", "error": str(error)}
         )
         return
-    n_others = fleet.leave_to_others({row.agent_id: row.heard_at for row in rows})
+    n_others = fleet.leave_to_others(heard)
     if n_others:
         logger.info(
             "agents beat to another registry", extra={"action": "registry.others", "agents": n_others}

@@ -14,11 +14,14 @@ from registry.graves import Graves
 from registry.ledger import Ledger
 from registry.reaper import Reaper
 from registry.records import Change, Status
-from registry.silence import SilenceGuard
+from registry.silence import LONGEST, SilenceGuard
 from registry.status import Limits, Verdict, judge, late_after, offline_at
 from wire import Beat
 
 logger = logging.getLogger(__name__)
+
+RECONNECT_GRACE = 35.0
+"""Seconds from the end of a cut until an agent that is still silent counts as offline."""
 
 LIVE = (Status.STARTING, Status.RUNNING, Status.WARNING, Status.ERROR)
 
@@ -176,12 +179,18 @@ class Settling:
             agent.scheduled_at = late_at
             self.reaper.schedule(agent_id, late_at)
             return
-        is_restored = facts.is_restored
         self.settle(agent, by="registry", is_new=False)
-        if agent.verdict.is_silent:
+        if agent.verdict.is_silent and not facts.is_restored:
             self.lags(self.clock.monotonic() - offline_at(facts, self.limits))
-        if not is_restored and (agent.verdict.is_silent or agent.verdict.status is Status.UNKNOWN):
-            self.guard.fell_silent(agent_id, now=now)
+        self.consider_silence(agent)
+
+    def consider_silence(self, agent: Agent) -> None:
+        """See whether an agent that has just been judged silent is one of too many."""
+        verdict = agent.verdict
+        is_hidden = verdict.status is Status.UNKNOWN and self._is_cut_off
+        if verdict.is_silent or is_hidden:
+            now = self.clock.monotonic()
+            self.guard.fell_silent(agent.agent_id, now=now)
             self._look_at_silence(now)
 
     def _due_over(self, agent: Agent, over_at: float, now: float) -> None:
@@ -207,6 +216,8 @@ class Settling:
 
     def _look_at_silence(self, now: float) -> None:
         n_live = sum(self.counts[status] for status in LIVE)
+        cut_off_at = self.guard.cut_off_at
+        is_longest = cut_off_at is not None and now >= cut_off_at + LONGEST
         if not self.guard.look(n_live=n_live, now=now):
             return
         silent = [self._agents[agent_id] for agent_id in self.guard.silent if agent_id in self._agents]
@@ -217,6 +228,11 @@ class Settling:
             )
         else:
             self.guard.forget()
+            if not is_longest:
+                for agent in silent:
+                    # Its sender may pause for long between two tries.
+                    agent.facts.line_broken_at = None
+                    agent.facts.excused_until = now + RECONNECT_GRACE
             logger.info("agents are heard again", extra={"action": "registry.reconnected", "live": n_live})
         for agent in silent:
             self.settle(agent, by="registry", is_new=False)

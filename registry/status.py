@@ -69,6 +69,9 @@ class Facts:
     line_end: str = ""
     """How it broke, in words."""
 
+    excused_until: float = -math.inf
+    """Until when its silence means nothing: the registry itself could not hear it."""
+
     is_doubted: bool = False
     """It was suspect or offline, and too few good beats have come since."""
 
@@ -137,7 +140,7 @@ def _judge(facts: Facts, now: float, limits: Limits, is_cut_off: bool) -> Verdic
     if facts.gone is not None:
         return _over(Status.OFFLINE, facts.gone)
     if facts.is_restored:
-        return _restored(facts, now, limits)
+        return _restored(facts, now, limits, is_cut_off)
     silence = _silence(facts, now, limits)
     if silence is None:
         return _alive(facts, now, limits)
@@ -149,10 +152,13 @@ def _judge(facts: Facts, now: float, limits: Limits, is_cut_off: bool) -> Verdic
     return _over(Status.OFFLINE, silence.text, is_silent=silence.is_guess)
 
 
-def _restored(facts: Facts, now: float, limits: Limits) -> Verdict:
-    due_at = facts.heard_at + limits.restart_grace
+def _restored(facts: Facts, now: float, limits: Limits, is_cut_off: bool) -> Verdict:
+    due_at = facts.heard_at + max(limits.restart_grace, ttl_of(facts.beat, limits))
     if now >= due_at:
-        return _over(Status.OFFLINE, "not heard since the registry started")
+        text = "not heard since the registry started"
+        if is_cut_off:
+            return _unknown(f"{text}, like many others: the registry may be cut off", now + LOOK_AGAIN)
+        return _over(Status.OFFLINE, text, is_silent=True)
     return _unknown("the registry has just started and waits for its beats", due_at)
 
 
@@ -166,11 +172,15 @@ class _Silence:
 def offline_at(facts: Facts, limits: Limits) -> float:
     """When the agent is offline, if nothing more comes of it."""
     at = facts.heard_at + ttl_of(facts.beat, limits)
-    return at if facts.line_broken_at is None else min(at, facts.line_broken_at + limits.line_grace)
+    if facts.line_broken_at is not None:
+        at = min(at, facts.line_broken_at + limits.line_grace)
+    return max(at, facts.excused_until)
 
 
 def _silence(facts: Facts, now: float, limits: Limits) -> _Silence | None:
     """Why the agent is offline; None when it is not."""
+    if now < facts.excused_until:
+        return None
     if facts.line_broken_at is not None and now >= facts.line_broken_at + limits.line_grace:
         return _Silence(
             text=f"its line broke without a goodbye ({facts.line_end}), and no new one came",
@@ -207,12 +217,10 @@ def _alive(facts: Facts, now: float, limits: Limits) -> Verdict:
     complaints = list(_complaints(facts, limits))
     reasons = _capped([one for one in complaints if one.begins_at <= now < one.ends_at])
     health = 100 - sum(reason.points for reason in reasons)
-    due_at = facts.heard_at + ttl_of(facts.beat, limits)
+    due_at = offline_at(facts, limits)
     for complaint in complaints:
         due_at = min([due_at, *(at for at in (complaint.begins_at, complaint.ends_at) if at > now)])
     is_suspect = facts.line_broken_at is not None
-    if facts.line_broken_at is not None:
-        due_at = min(due_at, facts.line_broken_at + limits.line_grace)
     return Verdict(
         status=_status(facts, health, limits, is_suspect=is_suspect),
         health=health,

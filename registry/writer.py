@@ -7,12 +7,14 @@ Last heartbeats are of no use after a crash but to people, so they follow in sma
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from registry.clock import Clock
 from registry.errors import DatabaseError
@@ -20,8 +22,6 @@ from registry.records import AgentRow, Change
 from registry.store import StoreError
 
 logger = logging.getLogger(__name__)
-
-_T = TypeVar("_T")
 
 TOUCH_INTERVAL = 1.5
 """Seconds between two portions of last heartbeats."""
@@ -41,16 +41,37 @@ MAX_CHANGES = 50_000
 RETRY_INTERVAL = 1.0
 """Seconds between two tries to write to a database that fails."""
 
+HANGS = 5.0
+"""Seconds after which a transaction that has not ended counts as trouble. It is waited for all the same."""
+
+CLOSE_TIMEOUT = 5.0
+"""Seconds to write what is left when the registry ends."""
+
 PRUNE_INTERVAL = 3_600.0
 
 
 class Database(Protocol):
     """What of the store is written through. It blocks, and is called from one thread only."""
 
-    def save(self, rows: list[AgentRow], changes: list[Change]) -> None: ...
+    def save(self, rows: list[AgentRow], changes: list[Change], removed: list[str]) -> None: ...
     def touch(self, heard: list[tuple[str, datetime]]) -> None: ...
-    def remove(self, agent_id: str) -> None: ...
+    def ping(self) -> None: ...
     def prune(self, before: datetime) -> int: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class _Batch:
+    """One transaction."""
+
+    rows: dict[str, Callable[[], AgentRow]]
+    changes: list[Change]
+    removed: list[str]
+    waiting: asyncio.Future[None] | None
+    built: list[AgentRow] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.built or self.changes or self.removed)
 
 
 class Writer:
@@ -82,6 +103,7 @@ class Writer:
         self._touched: dict[str, None] = {}
         self._waiting: asyncio.Future[None] | None = None
         self._work = asyncio.Event()
+        self._in_flight: tuple[_Batch, asyncio.Future[None]] | None = None
         self._trouble: str | None = None
         self.on_trouble: Callable[[], None] = lambda: None
         """Called when the database begins or ends to fail."""
@@ -128,71 +150,121 @@ class Writer:
                     await asyncio.sleep(RETRY_INTERVAL)
 
     async def flush(self) -> bool:
-        """Commit what waits now.
+        """Commit what waits now; with nothing to commit, see whether the database is there.
 
         Returns:
-            Whether the database took it.
+            Whether it was.
         """
+        batch = self._take()
+        self._in_flight = (
+            batch,
+            asyncio.get_running_loop().run_in_executor(self._thread, self._write, batch),
+        )
+        return await self._finish()
+
+    async def aclose(self) -> None:
+        """Write what is left, once, within `CLOSE_TIMEOUT`, and end the thread. After `run` was cancelled."""
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                if self._in_flight is not None:
+                    await self._finish()
+                while self.n_unsaved and await self.flush():
+                    pass
+        except TimeoutError:
+            logger.debug("the database did not answer at the end")
+        if self.n_unsaved or self._in_flight is not None:
+            logger.error(
+                "the registry ends with changes that could not be written down",
+                extra={"action": "database.lost", "changes": self.n_unsaved},
+            )
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _take(self) -> _Batch:
+        """What waits, as one transaction."""
         waiting, self._waiting = self._waiting, None
         ids = list(self._rows)[:MAX_ROWS]
-        builders = [self._rows.pop(agent_id) for agent_id in ids]
-        changes, removed = list(self._changes), list(self._removed)
+        batch = _Batch(
+            rows={agent_id: self._rows.pop(agent_id) for agent_id in ids},
+            changes=list(self._changes),
+            removed=list(self._removed),
+            waiting=waiting,
+        )
         self._changes.clear()
         self._removed.clear()
         if not self._rows:
             self._work.clear()
-        try:
-            rows = [build() for build in builders]
-            await self._call(lambda: self._write(rows, changes, removed))
-        except StoreError as error:
-            self._take_back(dict(zip(ids, builders, strict=True)), changes, removed)
-            self._fails(str(error))
-            if waiting is not None:
-                waiting.set_exception(DatabaseError(f"not written down: {error}", retry_after=RETRY_INTERVAL))
-            return False
-        except Exception as error:
-            # Not taken back: what nobody foresaw would fail again, and keep all others waiting for ever.
-            logger.exception(
-                "agents could not be written", extra={"action": "database.stumbled", "agents": ids}
-            )
-            if waiting is not None:
-                waiting.set_exception(
-                    DatabaseError(f"not written down: {type(error).__name__}; see the registry's log")
+        for agent_id, build in batch.rows.items():
+            try:
+                batch.built.append(build())
+            except Exception:
+                # Not tried again: what nobody foresaw would fail again, and keep all others waiting for ever.
+                logger.exception(
+                    "an agent cannot be written", extra={"action": "database.stumbled", "agent_id": agent_id}
                 )
-            return False
-        self._works()
-        if self._rows and waiting is not None:
-            self._hand_on(waiting)  # more rows than fit into one transaction
-        elif waiting is not None:
-            waiting.set_result(None)
-        return True
+        return batch
 
-    async def aclose(self) -> None:
-        """Write what is left, once, and end the thread. After `run` was cancelled."""
-        while self.n_unsaved:
-            if not await self.flush():
-                logger.error(
-                    "the registry ends with changes that could not be written down",
-                    extra={"action": "database.lost", "changes": self.n_unsaved},
-                )
-                break
-        self._thread.shutdown(wait=False)
+    async def _finish(self) -> bool:
+        """Wait for the transaction under way. Whoever waits for a database that hangs is told so, and may go."""
+        assert self._in_flight is not None  # noqa: S101  # both callers have just looked
+        batch, work = self._in_flight
+        done, _ = await asyncio.wait({work}, timeout=HANGS)
+        while not done:
+            self._fails(f"it has not answered for {HANGS:g} s")
+            self._refuse(batch.waiting)
+            self._refuse(self._waiting)
+            batch.waiting = self._waiting = None
+            done, _ = await asyncio.wait({work}, timeout=RETRY_INTERVAL)
+        self._in_flight = None
+        error = work.exception()
+        if error is None:
+            self._works()
+            self._acknowledge(batch.waiting)
+            return True
+        if isinstance(error, StoreError):
+            self._take_back(batch)
+            self._fails(str(error))
+        else:
+            logger.error("agents could not be written", exc_info=error, extra={"action": "database.stumbled"})
+        self._refuse(batch.waiting, str(error))
+        return False
+
+    def _acknowledge(self, waiting: asyncio.Future[None] | None) -> None:
+        if waiting is None or waiting.done():
+            return
+        if self._rows:
+            self._hand_on(waiting)  # more rows than fit into one transaction
+        else:
+            waiting.set_result(None)
+
+    def _refuse(self, waiting: asyncio.Future[None] | None, why: str | None = None) -> None:
+        if waiting is not None and not waiting.done():
+            why = why or self._trouble or "see the registry's log"
+            waiting.set_exception(DatabaseError(f"not written down: {why}", retry_after=RETRY_INTERVAL))
 
     async def _touch_for_ever(self) -> None:
         while True:
             await asyncio.sleep(TOUCH_INTERVAL)
-            left = TOUCH_MOST
-            while self._touched and left > 0 and self._trouble is None:
-                ids = list(self._touched)[:TOUCH_PORTION]
-                left -= len(ids)
-                for agent_id in ids:
-                    del self._touched[agent_id]
-                heard = [(agent_id, at) for agent_id in ids if (at := self._heard_at(agent_id)) is not None]
-                try:
-                    await self._call(lambda heard=heard: self._database.touch(heard))  # type: ignore[misc]
-                except StoreError as error:
-                    self._fails(str(error))
-                    self._work.set()  # to find out when it works again
+            try:
+                await self._touch_some()
+            except StoreError as error:
+                self._fails(str(error))
+                self._work.set()  # to find out when it works again
+            except Exception:
+                logger.exception("last heartbeats were not written", extra={"action": "database.stumbled"})
+
+    async def _touch_some(self) -> None:
+        """Write some of the last heartbeats, and see that the database is still there."""
+        if self._trouble is not None:
+            return
+        await self._call(self._database.ping)
+        left = TOUCH_MOST
+        while self._touched and left > 0:
+            ids = list(self._touched)[:TOUCH_PORTION]
+            left -= len(ids)
+            for agent_id in ids:
+                del self._touched[agent_id]
+            heard = [(agent_id, at) for agent_id in ids if (at := self._heard_at(agent_id)) is not None]
+            await self._call(functools.partial(self._database.touch, heard))
 
     async def _prune_for_ever(self) -> None:
         while True:
@@ -200,20 +272,21 @@ class Writer:
             try:
                 # Not in the writer's thread: the pauses between its portions are for those who wait for theirs.
                 n_rows = await asyncio.to_thread(self._database.prune, before)
-            except StoreError as error:
+            except Exception as error:  # noqa: BLE001  # it is tried again in an hour, whatever it was
                 logger.warning("old history stays", extra={"action": "database.prune", "error": str(error)})
             else:
                 logger.debug("old history is gone", extra={"action": "database.prune", "rows": n_rows})
             await asyncio.sleep(PRUNE_INTERVAL)
 
-    def _write(self, rows: list[AgentRow], changes: list[Change], removed: list[str]) -> None:
+    def _write(self, batch: _Batch) -> None:
         """In the thread."""
-        self._database.save(rows, changes)
-        for agent_id in removed:
-            self._database.remove(agent_id)
+        if batch.is_empty:
+            self._database.ping()
+        else:
+            self._database.save(batch.built, batch.changes, batch.removed)
 
-    async def _call(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    async def _call(self, work: Callable[[], None]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _wait(self) -> asyncio.Future[None]:
         if self._waiting is None:
@@ -228,13 +301,11 @@ class Writer:
         self._work.set()
         self._wait().add_done_callback(lambda done: _copy(done, waiting))
 
-    def _take_back(
-        self, rows: dict[str, Callable[[], AgentRow]], changes: list[Change], removed: list[str]
-    ) -> None:
-        self._rows = {**rows, **self._rows}
-        self._changes.extendleft(reversed(changes))
+    def _take_back(self, batch: _Batch) -> None:
+        self._rows = {**batch.rows, **self._rows}
+        self._changes = deque([*batch.changes, *self._changes], maxlen=MAX_CHANGES)
         self._removed = {
-            **{agent_id: None for agent_id in removed if agent_id not in self._rows},
+            **{agent_id: None for agent_id in batch.removed if agent_id not in self._rows},
             **self._removed,
         }
         self._work.set()

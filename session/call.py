@@ -110,8 +110,6 @@ class Call:
         """
         self._watchdog.limit("max_session", self._settings.max_session + BACKSTOP)
         self._watchdog.limit("loop", self._settings.disconnected_timeout + BACKSTOP)
-        if self.sender is not None:
-            self.sender.start()
         self._listen()
         self._life_task = asyncio.create_task(self._live(), name="call-life")
         self._help(self._recount_always(), "call-recount")
@@ -220,6 +218,13 @@ class Call:
             },
         )
         self._recount()
+        if self._asking_elder is None:
+            self._begin_to_beat()
+
+    def _begin_to_beat(self) -> None:
+        """Show this call to the registry, once it is sure that it stays: a duplicate would take the elder's row."""
+        if self.sender is not None:
+            self.sender.start()
 
     def _recount(self, *_: object) -> None:
         """Count the humans anew from the roster, and follow them. Never by adding up events."""
@@ -307,6 +312,8 @@ class Call:
         if await duplicates.is_alive(ask):
             logger.warning("an older agent is in the room", extra={"action": "call.duplicate"})
             self.close(CloseReason.DUPLICATE)
+        else:
+            self._begin_to_beat()
 
     async def _join_as_hold(self) -> rtc.Room:
         room = rtc.Room()
@@ -389,7 +396,8 @@ class Call:
     async def _say_goodbye(self, reason: CloseReason) -> None:
         """Tell the registry that this agent leaves. It has little time: a human may wait for a successor."""
         if self.sender is not None:
-            await self.sender.stop_async(reason.value, timeout=GOODBYE_LIMIT - 0.2)
+            timeout = GOODBYE_LIMIT - 0.2 if self.sender.is_heard else 0.0
+            await self.sender.stop_async(reason.value, timeout=timeout)
 
     async def _end_helpers(self) -> None:
         helpers = [*self._helpers, *([self._asking_elder] if self._asking_elder else [])]

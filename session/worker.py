@@ -25,7 +25,7 @@ from session import beating, job, journal, load, logs, profiles
 from session.leaving import LEAVING_TIMEOUT
 from session.requests import Requests
 from session.server_api import is_dispatch_deleted, refusal
-from wire import DEFAULT_PROFILE, AgentId, Command, Order
+from wire import DEFAULT_PROFILE, AgentId, Command, Order, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,9 @@ CLOSE_TIMEOUT = LEAVING_TIMEOUT - 0.5
 """Seconds that all calls have to leave when the worker ends."""
 
 _PORT_TROUBLE = {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES}
+
+GOODBYE_TIMEOUT = 1.0
+"""Seconds that an ending worker gives the registry to take its goodbye."""
 
 DEFAULT_AGENT = AgentId("default")
 """Whose profile a worker's own row is named after."""
@@ -90,6 +93,10 @@ class Worker(AgentServer):
         self._profile = DEFAULT_PROFILE
         self._is_registered = False
         self._is_draining = False
+        self._is_ending = False  # a signal has come, or was sent
+        self._devmode = False
+        self._hurry: asyncio.Event | None = None
+        self._main_loop: asyncio.AbstractEventLoop | None = None
         self._is_leaving_now = False  # an operator's stop: calls are not waited for
         self.on("worker_registered", self._on_registered)
         self._max_calls = settings.max_calls or max(10, load.CALLS_PER_CORE * (os.cpu_count() or 1))
@@ -127,6 +134,8 @@ class Worker(AgentServer):
             self._exit_code = FAILED
 
     async def _run(self, *, devmode: bool, unregistered: bool) -> None:
+        self._devmode = devmode
+        self._main_loop = asyncio.get_running_loop()
         logs.quiet()
         providers = resolve_providers(self._settings)
         if not unregistered:
@@ -159,7 +168,8 @@ class Worker(AgentServer):
         """Take no more calls and wait for those there are; a second signal asks them to leave now."""
         if self._exit_code:
             return
-        hurry = asyncio.Event()
+        self._is_ending = True
+        hurry = self._hurry = asyncio.Event()
         if self._is_leaving_now:
             hurry.set()
         self._on_signals(hurry.set)
@@ -191,6 +201,7 @@ class Worker(AgentServer):
         Raises:
             SystemExit: The worker did not end because it was asked to: 2 for a wrong setting, 1 for a failure.
         """
+        self._is_ending = True
         self._on_signals(
             lambda: logger.warning("calls are leaving, at most 10 s", extra={"action": "worker.closing"})
         )
@@ -272,21 +283,36 @@ class Worker(AgentServer):
 
     async def _say_goodbye(self, reason: str) -> None:
         if self._sender is not None:
-            await self._sender.stop_async(reason)
+            # Nobody waits for a registry that does not answer anyway.
+            await self._sender.stop_async(reason, timeout=GOODBYE_TIMEOUT if self._sender.is_heard else 0)
 
     def _on_registered(self, *_: object) -> None:
         self._is_registered = True
         # Told before livekit-agents itself takes the connection for made.
         asyncio.get_running_loop().call_soon(self._beat)
 
-    def _on_drain(self, _: Command) -> None:
-        """An operator's wish; a signal is what the command line knows how to take."""
-        os.kill(os.getpid(), signal.SIGTERM)
+    def _on_drain(self, command: Command) -> Outcome:
+        """An operator's wish. Once only: to a worker that drains, another signal says that calls must leave."""
+        if self._is_ending:
+            return Outcome(id=command.id, ok=True, detail="it is ending already")
+        if self._devmode:
+            return Outcome(id=command.id, ok=False, detail="a worker in dev mode does not drain; stop it")
+        self._end()
+        return Outcome(id=command.id, ok=True)
 
-    def _on_stop(self, command: Command) -> None:
-        """As `_on_drain`, but calls leave now. A worker that drains already takes a second signal for that."""
+    def _on_stop(self, command: Command) -> Outcome:
+        """As `_on_drain`, but calls leave now."""
         self._is_leaving_now = True
-        self._on_drain(command)
+        if self._hurry is not None and self._main_loop is not None:
+            self._main_loop.call_soon_threadsafe(self._hurry.set)
+        elif not self._is_ending:
+            self._end()
+        return Outcome(id=command.id, ok=True, detail="calls are asked to leave")
+
+    def _end(self) -> None:
+        """A signal to itself is what the command line knows how to take."""
+        self._is_ending = True
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _on_signals(self, act: Any) -> None:
         """Replace the command line's handler, which ends the process at once and leaves ghosts in the rooms."""

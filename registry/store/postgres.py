@@ -28,7 +28,8 @@ _DEFAULTS = {
 
 _SESSION = """
 SET TIME ZONE 'UTC';
-SELECT set_config('lock_timeout', '5s', false) WHERE current_setting('lock_timeout') = '0'
+SELECT set_config('lock_timeout', '5s', false) WHERE current_setting('lock_timeout') = '0';
+SELECT set_config('statement_timeout', '120s', false) WHERE current_setting('statement_timeout') = '0'
 """
 """The first, because the driver answers in the session's time zone. The second, so that a forgotten
 transaction of somebody else does not stop the registry for ever; a limit of the server's own or the URL's stays."""

@@ -30,6 +30,7 @@ from registry.store.rows import (
 from registry.store.sqlite import SqliteDatabase
 from registry.store.tables import AGENTS, CHANGES
 from registry.store.texts import storable, with_storable_texts
+from wire import Said
 
 logger = logging.getLogger(__name__)
 
@@ -84,21 +85,25 @@ class Store:
             self._database.lock_for_migration(connection)
             migrate(connection, place=self._database.place)
 
-    def save(self, rows: Sequence[AgentRow], changes: Sequence[Change]) -> None:
-        """Write agents over what is there of them, and append changes, in one transaction. Durable afterwards.
+    def save(self, rows: Sequence[AgentRow], changes: Sequence[Change], removed: Sequence[str] = ()) -> None:
+        """Write agents over what is there of them, append changes, delete agents, in one transaction.
 
-        Of several rows of one agent the last one counts.
+        Durable afterwards. Of several rows of one agent the last one counts.
         """
-        if not rows and not changes:
+        if not rows and not changes and not removed:
             return
         try:
-            self._save(rows, changes)
+            self._save(rows, changes, [storable(agent_id) for agent_id in removed])
         except (UnstorableError, UnicodeEncodeError):
             # One bad text must not keep all others out, and would again at each new try.
             logger.warning(
                 "texts that the database cannot hold were changed", extra={"action": "database.texts"}
             )
-            self._save([with_storable_texts(row) for row in rows], [with_storable_texts(c) for c in changes])
+            self._save(
+                [with_storable_texts(row) for row in rows],
+                [with_storable_texts(c) for c in changes],
+                [storable(agent_id) for agent_id in removed],
+            )
 
     def touch(self, heard: Sequence[tuple[str, datetime]]) -> None:
         """Write when agents were last heard. Ids that are not there are ignored."""
@@ -109,18 +114,43 @@ class Store:
         except (UnstorableError, UnicodeEncodeError):
             self._touch([(storable(agent_id), at) for agent_id, at in heard])
 
-    def load(self, *, newest: int | None = None) -> list[AgentRow]:
+    def load(self, *, newest: int | None = None, over_since: datetime | None = None) -> list[AgentRow]:
         """All agents, in no order. A row that cannot be read is left out, with a warning.
 
         Args:
             newest: Only so many, those that were heard last; None = all.
+            over_since: Without those that were stopped or offline before then and that nobody forced.
         """
         wanted = READ_AGENTS
+        if over_since is not None:
+            is_over = AGENTS.c.status.in_([Status.STOPPED.value, Status.OFFLINE.value])
+            wanted = wanted.where(
+                sa.not_(is_over) | (AGENTS.c.statusSince >= over_since) | AGENTS.c.forcedStatus.is_not(None)
+            )
         if newest is not None:
             wanted = wanted.order_by(AGENTS.c.lastHeartbeat.desc()).limit(newest)
         with self._read() as connection:
             # In portions, so that texts of thousands of rows are not in memory twice.
             return _parsed(chain.from_iterable(connection.execute(wanted).partitions(1_000)), agent_from)
+
+    def stopped(self, *, newest: int) -> list[tuple[str, str]]:
+        """Id and incarnation of agents that said goodbye, of those that were heard last."""
+        wanted = (
+            sa.select(AGENTS.c.agentId, AGENTS.c.incarnation)
+            .where(AGENTS.c.said == Said.STOPPED.value)
+            .order_by(AGENTS.c.lastHeartbeat.desc())
+            .limit(newest)
+        )
+        with self._read() as connection:
+            return [(agent_id, incarnation) for agent_id, incarnation in connection.execute(wanted)]
+
+    def heard(self) -> dict[str, datetime]:
+        """When each agent that is not over was last heard."""
+        wanted = sa.select(AGENTS.c.agentId, AGENTS.c.lastHeartbeat).where(
+            AGENTS.c.status.not_in([Status.STOPPED.value, Status.OFFLINE.value])
+        )
+        with self._read() as connection:
+            return {agent_id: at for agent_id, at in connection.execute(wanted)}  # noqa: C416
 
     def history(self, agent_id: str, *, limit: int, before: int | None = None) -> list[Change]:
         """The newest changes of an agent, the newest first.
@@ -168,7 +198,7 @@ class Store:
         self._is_closed = True
         self._database.engine.dispose()
 
-    def _save(self, rows: Sequence[AgentRow], changes: Sequence[Change]) -> None:
+    def _save(self, rows: Sequence[AgentRow], changes: Sequence[Change], removed: Sequence[str]) -> None:
         # One row for each agent: one statement must not change a row twice. In the order of the ids, so that
         # two registries on one database lock them in the same order.
         newest = {row.agent_id: row for row in rows}
@@ -179,6 +209,8 @@ class Store:
                 self._database.upsert_agents(connection, agents)
             if added:
                 self._database.add_changes(connection, added)
+            for agent_id in removed:
+                connection.execute(_REMOVE, {"agent": agent_id})
 
     def _touch(self, heard: Sequence[tuple[str, datetime]]) -> None:
         with self._write() as connection:

@@ -500,3 +500,71 @@ async def test_a_forced_agent_stays_on_the_page_for_as_long_as_it_is_forced() ->
         await p.fleet.force(agent, None, by="Max", reason="history")
         await asyncio.sleep(1_300)
         assert p.fleet.find("1") is None
+
+
+async def test_a_goodbye_that_is_the_first_beat_leaves_the_page_like_any_other() -> None:
+    async with play() as p:
+        p.beat(status=Said.STOPPED, reason="done")
+        assert p.status() is Status.STOPPED
+        assert p.ledger.changes[0].reason == "it stopped: done"
+        await asyncio.sleep(601)
+        assert p.fleet.find("1") is None
+
+
+async def test_a_cut_network_is_noticed_by_lines_that_time_out() -> None:
+    async with play() as p:
+        lines = {str(number): Wire() for number in range(8)}
+        for agent_id, line in lines.items():
+            p.beat(agent_id, line=line)
+        for agent_id, line in lines.items():
+            p.fleet.line_closed(agent_id, line, TIMED_OUT)
+        assert p.fleet.cut_off_at is not None
+        assert {p.status(agent_id) for agent_id in lines} == {Status.UNKNOWN}
+
+
+async def test_agents_still_on_their_way_after_a_cut_get_the_time_that_senders_need() -> None:
+    async with play() as p:
+        for number in range(20):
+            p.beat(str(number))
+        await asyncio.sleep(40)
+        assert p.fleet.cut_off_at is not None
+        for number in range(17):
+            p.beat(str(number))
+        assert p.fleet.cut_off_at is None
+        await asyncio.sleep(20)
+        assert {p.fleet.get(str(number)).verdict.health for number in range(17, 20)} == {80}
+        for number in range(17):
+            p.beat(str(number))
+        await asyncio.sleep(16)
+        assert {p.status(str(number)) for number in range(17, 20)} == {Status.OFFLINE}
+
+
+async def test_a_fleet_that_nobody_hears_after_a_restart_may_be_beyond_a_cut() -> None:
+    async with play() as before:
+        for number in range(10):
+            before.beat(str(number))
+    async with play(rows_of(before)) as p:
+        await asyncio.sleep(41)
+        assert p.fleet.cut_off_at is not None
+        assert {agent.verdict.status for agent in p.fleet} == {Status.UNKNOWN}
+        await asyncio.sleep(700)
+        assert {agent.verdict.status for agent in p.fleet} == {Status.OFFLINE}
+
+
+async def test_after_a_restart_a_sender_with_a_long_interval_gets_its_own_time() -> None:
+    async with play() as before:
+        before.beat(interval=60.0)
+    async with play(rows_of(before)) as p:
+        await asyncio.sleep(149)
+        assert p.status() is Status.UNKNOWN
+        await asyncio.sleep(2)
+        assert p.status() is Status.OFFLINE
+
+
+async def test_an_agent_forced_offline_beats_as_calmly_as_before() -> None:
+    async with play() as p:
+        agent = p.beat()
+        forced = Forced(status=Status.OFFLINE, health=None, by="Max", reason="away", at=p.clock.utc())
+        await p.fleet.force(agent, forced, by="Max", reason="away")
+        p.beat()
+        assert not agent.facts.is_doubted

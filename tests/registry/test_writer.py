@@ -30,17 +30,17 @@ class Database:
         self.heard: dict[str, datetime] = {}
         self.removed: list[str] = []
 
-    def save(self, rows: list[AgentRow], changes: list[Change]) -> None:
+    def save(self, rows: list[AgentRow], changes: list[Change], removed: list[str]) -> None:
         self._work()
+        self.removed += removed
         self.transactions.append(([row.agent_id for row in rows], [change.reason for change in changes]))
 
     def touch(self, heard: list[tuple[str, datetime]]) -> None:
         self._work()
         self.heard.update(heard)
 
-    def remove(self, agent_id: str) -> None:
+    def ping(self) -> None:
         self._work()
-        self.removed.append(agent_id)
 
     def prune(self, before: datetime) -> int:
         return 0
@@ -192,14 +192,65 @@ async def test_the_end_does_not_wait_for_a_database_that_fails() -> None:
     await asyncio.wait_for(writer.aclose(), 2)
 
 
-async def test_an_error_that_nobody_foresaw_stops_neither_the_writer_nor_those_who_wait() -> None:
+async def test_an_agent_that_cannot_be_put_into_a_row_does_not_stop_the_others() -> None:
     database = Database()
 
     def broken() -> AgentRow:
         raise ValueError("no such row")
 
     async with writing(database) as writer:
-        with pytest.raises(DatabaseError, match="ValueError"):
-            await writer.save("broken", broken, None)
-        await asyncio.wait_for(writer.save("1", a_row("1"), None), 3)
+        await asyncio.gather(writer.save("broken", broken, None), writer.save("1", a_row("1"), None))
         assert database.transactions == [(["1"], [])]
+
+
+async def test_a_database_that_hangs_is_told_to_those_who_wait_and_gets_everything_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writer_module, "HANGS", 0.1)
+    monkeypatch.setattr(writer_module, "RETRY_INTERVAL", 0.1)
+    database = Database()
+    async with writing(database) as writer:
+        database.gate.clear()
+        with pytest.raises(DatabaseError, match="has not answered"):
+            await asyncio.wait_for(writer.save("1", a_row("1"), a_change("one")), 2)
+        with pytest.raises(DatabaseError, match="has not answered"):
+            await asyncio.wait_for(writer.save("2", a_row("2"), a_change("two")), 2)
+        assert writer.trouble is not None
+        database.gate.set()
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            if len(database.transactions) == 2:
+                break
+        assert database.transactions == [(["1"], ["one"]), (["2"], ["two"])]
+        assert writer.trouble is None
+
+
+async def test_a_quiet_registry_that_lost_its_database_says_so_until_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writer_module, "TOUCH_INTERVAL", 0.02)
+    monkeypatch.setattr(writer_module, "RETRY_INTERVAL", 0.02)
+    database = Database()
+    told: list[str | None] = []
+    async with writing(database) as writer:
+        writer.on_trouble = lambda: told.append(writer.trouble)
+        database.trouble = "the file is gone"
+        await asyncio.sleep(0.4)
+        assert set(told) == {"the file is gone"}, "it does not flap"
+        database.trouble = None
+        await asyncio.sleep(0.2)
+        assert writer.trouble is None
+
+
+async def test_a_transaction_under_way_at_the_end_is_not_lost() -> None:
+    database = Database()
+    writer = Writer(database, clock=Clock(), heard_at=lambda _: NOW, history_days=30)
+    running = asyncio.create_task(writer.run())
+    database.gate.clear()
+    writer.save("1", a_row("1"), a_change("first seen"))
+    await asyncio.sleep(0.05)
+    running.cancel()
+    await asyncio.wait({running})
+    database.gate.set()
+    await writer.aclose()
+    assert database.transactions == [(["1"], ["first seen"])]

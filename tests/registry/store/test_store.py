@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from registry.records import AgentRow, Forced, Reason, Status
 from registry.store import Store, StoreError
 from tests.registry.store.samples import FULL_BEAT, FULL_ROW, NOW, agent, agent_saying, change
-from wire import CallFacts, Guest, Hint
+from wire import CallFacts, Guest, Hint, Said
 
 pytestmark = pytest.mark.timeout(20)  # the first test starts PostgreSQL
 
@@ -330,3 +330,31 @@ def test_it_answers_a_ping_until_it_is_closed(store: Store) -> None:
 def test_those_heard_last_can_be_read_alone(store: Store) -> None:
     store.save([agent(str(n), heard_at=NOW + timedelta(seconds=n)) for n in range(5)], [])
     assert {row.agent_id for row in store.load(newest=2)} == {"3", "4"}
+
+
+def test_what_has_long_been_over_is_not_read_at_a_start(store: Store) -> None:
+    rows = [
+        dataclasses.replace(agent("gone", status=Status.OFFLINE), status_since=LONG_AGO),
+        dataclasses.replace(agent("just gone", status=Status.OFFLINE), status_since=NOW),
+        dataclasses.replace(agent("alive"), status_since=LONG_AGO),
+        dataclasses.replace(
+            agent("forced", status=Status.STOPPED),
+            status_since=LONG_AGO,
+            forced=Forced(status=Status.STOPPED, health=None, by="Max", reason="broken", at=LONG_AGO),
+        ),
+    ]
+    store.save(rows, [])
+    assert {row.agent_id for row in store.load(over_since=BEFORE)} == {"just gone", "alive", "forced"}
+    assert store.heard() == {"alive": NOW}
+
+
+def test_those_who_said_goodbye_are_known_with_their_incarnation(store: Store) -> None:
+    stopped = dataclasses.replace(agent_saying(status=Said.STOPPED), status=Status.STOPPED)
+    store.save([stopped, agent("alive")], [])
+    assert store.stopped(newest=10) == [(stopped.agent_id, stopped.beat.incarnation)]
+
+
+def test_agents_are_removed_in_the_same_transaction(store: Store) -> None:
+    store.save([agent("a"), agent("b")], [])
+    store.save([], [change("a")], ["a", "nobody"])
+    assert {row.agent_id for row in store.load()} == {"b"}
