@@ -121,8 +121,8 @@ async def test_an_operator_ends_a_call_from_the_registry(
     async with Caller(livekit.address, "agent-ended-room") as guest:
         await guest.wait_for_agent()
         await registry.wait_for("ended", status="running", timeout=5)
-        answer = await registry.order("ended", "leave", reason="the shop closes")
-        assert answer["state"] == "sent"
+        # With or without its line open by now: an order that has to wait goes with the first beat on the line.
+        await registry.order("ended", "leave", reason="the shop closes")
         await guest.wait_for_agent_gone(limit=5)
     stopped = await registry.wait_for("ended", status="stopped", timeout=3)
     assert "operator" in stopped["cause"]
