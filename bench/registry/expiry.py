@@ -38,10 +38,14 @@ class Watch:
 
     def __init__(self, registry: Registry) -> None:
         self.seen: dict[str, datetime] = {}
+        self.n_reloads = 0
+        """Times that the stream gave up and told its reader to load the page anew."""
+
         self._registry = registry
 
     async def run(self) -> None:
         async for event in self._registry.events():
+            self.n_reloads += event.name == "reload"
             for agent in event.agents:
                 if agent.status == "offline":
                     self.seen.setdefault(agent.agent_id, event.at)
@@ -96,14 +100,14 @@ async def measure(arguments: argparse.Namespace) -> harness.Report:
                 watching.cancel()
             # Until the first of them is late, nothing changes.
             alive = await idle_percent(registry, LATE_AFTER - _INTERVAL - _MARGIN)
-            offline = [one for one in await registry.agents(status="offline") if one.agent_id in watch.seen]
-            harness.say(f"{len(watch.seen):,} of {n_silent:,} seen offline")
+            offline = await registry.agents(status="offline")
+            harness.say(f"{len(offline):,} offline, {len(watch.seen):,} of them seen on the stream")
             if len(offline) < n_silent:
                 raise StackError(f"only {len(offline):,} of {n_silent:,} silent agents were found offline")
             await asyncio.sleep(TTL + arguments.settle)
             silent = await idle_percent(registry, _IDLE)
     stamped = [lateness_ms(one, one.status_since) for one in offline]
-    shown = [lateness_ms(one, watch.seen[one.agent_id]) for one in offline]
+    shown = [lateness_ms(one, watch.seen[one.agent_id]) for one in offline if one.agent_id in watch.seen]
     return harness.Report(
         title=f"Expiry among {n:,} agents that beat {rate:,.0f} times a second",
         columns=("offline, after it was due", "agents", "p50 ms", "p99 ms", "max ms"),
@@ -121,7 +125,8 @@ async def measure(arguments: argparse.Namespace) -> harness.Report:
             "idle_percent": {"all alive": alive, "all silent": silent},
         },
         notes=[
-            f"{n_silent:,} of them fell silent over {_INTERVAL:g} s. The stream gathers changes for up to 100 ms.",
+            f"{n_silent:,} of them fell silent over {_INTERVAL:g} s. The stream gathers changes for up to 100 ms; "
+            f"it told its reader {watch.n_reloads} times to load all anew.",
             f"Meanwhile a beat was answered in {beating.p50_ms:.2f} ms at the median, {beating.p99_ms:.2f} ms "
             f"at p99, and the registry used {after.percent_since(before):.1f} % of a core, other "
             f"processes {after.others_since(before):.0f} % of the same one.",
