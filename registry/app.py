@@ -9,11 +9,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
 from registry.api import api_router
 from registry.errors import BadRequestError, DatabaseError, RegistryError
+from registry.front import Front
 from registry.guard import Guard
 from registry.health import health_router
 from registry.openapi import describe
@@ -23,7 +24,7 @@ from registry.replies import as_json, refused
 from registry.running import VERSION, Registry
 from registry.store import StoreError
 from registry.trpc import trpc_router
-from wire import BEATS_PATH, LINE_PATH, Errors, Refused
+from wire import LINE_PATH, Errors, Refused
 
 _HTTP_CODES = {404: "not_found", 405: "method"}
 
@@ -31,9 +32,7 @@ _HTTP_CODES = {404: "not_found", 405: "method"}
 def create_app(registry: Registry) -> ASGIApp:
     """The application for a registry that runs."""
     app = FastAPI(title="Roomkeeper registry", version=VERSION)
-    # First, and plain: everything else may take its time.
-    app.router.routes.insert(0, Route(BEATS_PATH, registry.beats))
-    app.router.routes.insert(1, WebSocketRoute(LINE_PATH, registry.lines.serve))
+    app.router.routes.insert(0, WebSocketRoute(LINE_PATH, registry.lines.serve))
     app.include_router(api_router(registry))
     app.include_router(trpc_router(registry))
     app.include_router(health_router(registry))
@@ -44,7 +43,7 @@ def create_app(registry: Registry) -> ASGIApp:
     app.exception_handler(RequestValidationError)(_on_bad_request)
     app.exception_handler(HTTPException)(_on_http_error)
     describe(app)
-    return Guard(QuotedIds(app), token=registry.token)
+    return Guard(Front(registry.beats, QuotedIds(app)), token=registry.token)
 
 
 async def _on_error(_: Request, error: Any) -> Response:

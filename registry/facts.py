@@ -41,7 +41,7 @@ def renew(facts: Facts, beat: Beat, *, now: float, in_doubt: bool, limits: Limit
     facts.line_broken_at = None
     facts.line_end = ""
     facts.gone = None
-    if beat.idle is not None and beat.idle < limits.ttl:
+    if beat.idle is None or beat.idle < limits.ttl:  # who tells of no activity shows it by beating
         facts.inactive = None
 
 

@@ -40,6 +40,8 @@ class Server(uvicorn.Server):
                 ws_ping_timeout=PING_TIMEOUT,
                 timeout_graceful_shutdown=_CLOSE_TIMEOUT,
                 server_header=False,
+                date_header=False,
+                proxy_headers=False,  # `Front` looks at them where they matter
             )
         )
 

@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 RECONNECT_GRACE = 35.0
 """Seconds from the end of a cut until an agent that is still silent counts as offline."""
 
+AGENT = "agent"
+"""Who changed something, in the history: the agent itself."""
+
 LIVE = (Status.STARTING, Status.RUNNING, Status.WARNING, Status.ERROR)
 
 
@@ -93,7 +96,9 @@ class Settling:
             agent.updated_at = self.clock.utc()
             self._ready(agent)
             self.changed(agent.agent_id)
-            return self._save(agent, None)
+            if is_new or old.is_late is verdict.is_late:
+                return self._save(agent, None, by=by)
+            return _nothing()  # being late comes and goes with each beat; the database need not know
         self._ready(agent)
         self._ledger.touch(agent.agent_id)
         return _nothing()
@@ -110,11 +115,13 @@ class Settling:
         self.changed(agent.agent_id)
         reason = because if because is not None else _words(agent.verdict, agent.beat)
         change = self.change(agent, before=before, reason=reason, by=by)
-        return self._save(agent, change)
+        return self._save(agent, change, by=by)
 
-    def _save(self, agent: Agent, change: Change | None) -> asyncio.Future[None]:
-        agent.unsaved = self._ledger.save(agent.agent_id, lambda: agent.row(self.clock), change)
-        return agent.unsaved
+    def _save(self, agent: Agent, change: Change | None, *, by: str) -> asyncio.Future[None]:
+        future = self._ledger.save(agent.agent_id, lambda: agent.row(self.clock), change)
+        if by == AGENT:
+            agent.unsaved = future  # what the registry itself has found out, no beat has to wait for
+        return future
 
     def still_unsaved(self, agent: Agent) -> asyncio.Future[None] | None:
         """What the acknowledgement of a beat without news has to wait for: the news in an earlier one."""
@@ -122,7 +129,7 @@ class Settling:
         if future is None or not future.done():
             return future
         if future.cancelled() or future.exception() is not None:
-            return self._save(agent, None)
+            return self._save(agent, None, by=AGENT)
         agent.unsaved = None
         self._ledger.touch(agent.agent_id)
         return None
@@ -175,7 +182,7 @@ class Settling:
             return
         facts = agent.facts
         late_at = facts.heard_at + late_after(facts.beat, self.limits)
-        if agent.is_calm and now < late_at and facts.error_at is None and facts.beat.call is None:
+        if agent.is_calm and now < late_at and facts.error_at is None and not _is_alone(facts.beat):
             agent.scheduled_at = late_at
             self.reaper.schedule(agent_id, late_at)
             return
@@ -260,6 +267,11 @@ class Settling:
         if agent.verdict.status is Status.STOPPED:
             self.graves.add(agent.beat)
         self.changed(agent_id)
+
+
+def _is_alone(beat: Beat) -> bool:
+    """Whether its grace period has an end that must be looked at."""
+    return beat.call is not None and beat.call.grace_left is not None
 
 
 def _differs(old: Verdict, new: Verdict) -> bool:

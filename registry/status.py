@@ -101,6 +101,9 @@ class Verdict:
     """When this verdict may change although nothing happens; infinite = never."""
 
     is_suspect: bool = False
+    is_late: bool = False
+    """Its next beat should have come by now."""
+
     is_silent: bool = False
     """Offline for want of beats, and not because anybody saw the process end. A registry that is cut off sees this."""
 
@@ -228,6 +231,7 @@ def _alive(facts: Facts, now: float, limits: Limits) -> Verdict:
         cause=_suspicion(facts) if is_suspect else None,
         due_at=due_at,
         is_suspect=is_suspect,
+        is_late=now >= facts.heard_at + late_after(facts.beat, limits),
     )
 
 

@@ -32,9 +32,6 @@ TOUCH_PORTION = 200
 TOUCH_MOST = 2_000
 """Last heartbeats written in one round. A larger fleet's are written less often, oldest first."""
 
-MAX_ROWS = 2_000
-"""Agents in one transaction."""
-
 MAX_CHANGES = 50_000
 """Rows of the history that are kept in memory while the database is away. The oldest are dropped then."""
 
@@ -182,17 +179,16 @@ class Writer:
     def _take(self) -> _Batch:
         """What waits, as one transaction."""
         waiting, self._waiting = self._waiting, None
-        ids = list(self._rows)[:MAX_ROWS]
+        rows, self._rows = self._rows, {}
         batch = _Batch(
-            rows={agent_id: self._rows.pop(agent_id) for agent_id in ids},
+            rows=rows,
             changes=list(self._changes),
             removed=list(self._removed),
             waiting=waiting,
         )
         self._changes.clear()
         self._removed.clear()
-        if not self._rows:
-            self._work.clear()
+        self._work.clear()
         for agent_id, build in batch.rows.items():
             try:
                 batch.built.append(build())
@@ -229,11 +225,7 @@ class Writer:
         return False
 
     def _acknowledge(self, waiting: asyncio.Future[None] | None) -> None:
-        if waiting is None or waiting.done():
-            return
-        if self._rows:
-            self._hand_on(waiting)  # more rows than fit into one transaction
-        else:
+        if waiting is not None and not waiting.done():
             waiting.set_result(None)
 
     def _refuse(self, waiting: asyncio.Future[None] | None, why: str | None = None) -> None:
@@ -296,11 +288,6 @@ class Writer:
             self._work.set()
         return self._waiting
 
-    def _hand_on(self, waiting: asyncio.Future[None]) -> None:
-        """Let those who waited wait for the next transaction too."""
-        self._work.set()
-        self._wait().add_done_callback(lambda done: _copy(done, waiting))
-
     def _take_back(self, batch: _Batch) -> None:
         self._rows = {**batch.rows, **self._rows}
         self._changes = deque([*batch.changes, *self._changes], maxlen=MAX_CHANGES)
@@ -324,13 +311,3 @@ class Writer:
             logger.info("the database can be written again", extra={"action": "database.recovered"})
             self._trouble = None
             self.on_trouble()
-
-
-def _copy(done: asyncio.Future[None], waiting: asyncio.Future[None]) -> None:
-    if waiting.done():
-        return
-    error = None if done.cancelled() else done.exception()
-    if error is not None:
-        waiting.set_exception(error)
-    else:
-        waiting.set_result(None)

@@ -125,16 +125,6 @@ async def test_an_agent_that_changes_twice_is_written_once_as_it_is_then() -> No
         assert database.transactions[1] == (["1"], ["one", "two"])
 
 
-async def test_more_than_fits_into_one_transaction_is_acknowledged_after_the_last(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(writer_module, "MAX_ROWS", 10)
-    database = Database()
-    async with writing(database) as writer:
-        await asyncio.gather(*(writer.save(str(n), a_row(str(n)), None) for n in range(25)))
-        assert [len(rows) for rows, _ in database.transactions] == [10, 10, 5]
-
-
 async def test_a_database_that_fails_refuses_and_gets_everything_when_it_is_back() -> None:
     database = Database()
     told: list[str | None] = []

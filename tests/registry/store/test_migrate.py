@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -142,3 +143,12 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str) -> None:
     store.ping()
     store.close()
     engine.dispose()
+
+
+def test_the_newest_revision_is_known_without_alembic() -> None:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    from registry.store import migrate  # noqa: PLC0415
+
+    folder = Path(migrate.__file__).parent / "migrations"
+    assert ScriptDirectory(str(folder)).get_heads() == [migrate.NEWEST]
