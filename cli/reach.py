@@ -13,7 +13,7 @@ import typer
 from cli.client import Client
 from cli.connection import Connection
 from cli.errors import UsageError
-from config import Settings, SettingsError, load_settings
+from config import SENDER_SETTINGS, Settings, SettingsError, load_settings
 
 Url = Annotated[
     str | None,
@@ -66,7 +66,7 @@ def open_client(context: typer.Context, url: str | None) -> Client:
 def read_settings() -> Settings:
     """Raises `UsageError` when one is wrong."""
     try:
-        return load_settings()
+        return load_settings(only=SENDER_SETTINGS)
     except SettingsError as error:
         raise UsageError(str(error)) from error
 

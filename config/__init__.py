@@ -3,9 +3,10 @@
 from config.errors import SettingsError
 from config.folders import cache_folder, state_folder
 from config.providers import Endpoint, Providers, resolve_providers
-from config.settings import LiveKitLogin, Settings, load_settings
+from config.settings import SENDER_SETTINGS, LiveKitLogin, Settings, load_settings
 
 __all__ = [
+    "SENDER_SETTINGS",
     "Endpoint",
     "LiveKitLogin",
     "Providers",

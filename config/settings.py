@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import dotenv
@@ -223,7 +223,22 @@ class Settings(BaseSettings):
         )
 
 
-def load_settings(folder: Path | None = None) -> Settings:
+SENDER_SETTINGS = frozenset(
+    {
+        "web_ui_url",
+        "registry_token",
+        "agent_id",
+        "agent_name",
+        "agent_host",
+        "agent_port",
+        "agent_deployment",
+        "heartbeat_interval",
+    }
+)
+"""What a program needs that only beats, or only asks the registry."""
+
+
+def load_settings(folder: Path | None = None, *, only: frozenset[str] | None = None) -> Settings:
     """The settings of this process.
 
     What stands in `.env.local`, then in `.env`, is added to the environment where it is not set there
@@ -231,6 +246,8 @@ def load_settings(folder: Path | None = None) -> Settings:
 
     Args:
         folder: Where the two files are looked for; None = the working folder.
+        only: The fields that matter to this process: a wrong value of another one may be meant for another
+            program, and its default is taken. None = all.
 
     Raises:
         SettingsError: A setting is wrong, with one line for each.
@@ -239,10 +256,13 @@ def load_settings(folder: Path | None = None) -> Settings:
     for name in (".env.local", ".env"):
         dotenv.load_dotenv(folder / name, override=False)
     # Elsewhere empty means unset; here it is the way to have no registry.
-    has_registry = os.environ.get("WEB_UI_URL") != ""
+    given: dict[str, Any] = {"web_ui_url": None} if os.environ.get("WEB_UI_URL") == "" else {}
     try:
-        return Settings() if has_registry else Settings(web_ui_url=None)
+        return Settings(**given)
     except ValidationError as error:
+        wrong = {str(detail["loc"][0]) for detail in error.errors()}
+        if only is not None and not wrong & only:
+            return Settings(**given, **{name: Settings.model_fields[name].get_default() for name in wrong})
         raise SettingsError("\n".join(_line(detail) for detail in error.errors(include_url=False))) from error
 
 

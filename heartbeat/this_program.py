@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from config import Settings, SettingsError, load_settings
+from config import SENDER_SETTINGS, Settings, SettingsError, load_settings
 from heartbeat.errors import StatusError
 from heartbeat.facts import Facts
 from heartbeat.goodbye import Goodbye
@@ -98,9 +98,9 @@ class ThisProgram:
             Whether there was no agent before.
         """
         try:
-            settings = load_settings()
+            settings = load_settings(only=SENDER_SETTINGS)
         except SettingsError as error:
-            raise StatusError(str(error)) from error
+            raise StatusError(str(error)) from None  # the one line says it all
         with self._lock:
             old = self._agent
             if old is not None and agent_id in {None, old.program.basis.agent_id}:

@@ -67,6 +67,9 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     status: str
     health: int | None
     reasons: tuple[ReasonView, ...]
+    note: str | None
+    """What the agent says of its status; of a worker, how many calls it has."""
+
     suspect: bool
     cause: str | None
     forced: ForcedView | None
@@ -143,6 +146,7 @@ def agent_view(agent: Agent, clock: Clock, *, with_prompt: bool = False) -> Agen
         status=verdict.status.value,
         health=verdict.health,
         reasons=tuple(ReasonView(points=reason.points, text=reason.text) for reason in verdict.reasons),
+        note=beat.reason,
         suspect=verdict.is_suspect,
         cause=verdict.cause,
         forced=None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config import Settings, SettingsError, load_settings
+from config import SENDER_SETTINGS, Settings, SettingsError, load_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -124,3 +124,41 @@ def test_a_password_in_a_url_is_refused_and_not_shown(
     with pytest.raises(SettingsError, match=r"^OPENAI_BASE_URL=\*\*\*: must hold no user name") as error:
         load_settings(tmp_path)
     assert "sesame" not in str(error.value)
+
+
+def test_what_another_program_is_told_wrongly_is_none_of_this_ones_business(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://root@db/app")
+    monkeypatch.setenv("GRACE_PERIOD", "soon")
+    monkeypatch.setenv("AGENT_HOST", "box")
+    settings = load_settings(tmp_path, only=SENDER_SETTINGS)
+    assert (settings.agent_host, settings.database_url, settings.grace_period) == ("box", None, 60)
+    monkeypatch.setenv("HEARTBEAT_INTERVAL", "0")
+    with pytest.raises(SettingsError, match=r"HEARTBEAT_INTERVAL="):
+        load_settings(tmp_path, only=SENDER_SETTINGS)
+
+
+def test_an_empty_registry_url_means_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings(tmp_path).web_ui_url == "http://localhost:3026"
+    monkeypatch.setenv("WEB_UI_URL", "")
+    assert load_settings(tmp_path).web_ui_url is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("REGISTRY_TOKEN", "short", "8 or more ASCII characters"),
+        ("REGISTRY_TOKEN", "with a blank in it", "8 or more ASCII characters"),
+        ("DATABASE_URL", "mysql://root:sesame@db/app", "postgresql:// or sqlite:///"),
+    ],
+)
+def test_a_wrong_secret_is_refused_and_not_shown(
+    name: str, value: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as error:
+        load_settings(tmp_path)
+    assert str(error.value).startswith(f"{name}=***: ")
+    assert words in str(error.value)
+    assert value not in str(error.value)
