@@ -50,6 +50,23 @@ class Beats:
             return
         await send_json(send, 200, self._offer if reply is None else encode(reply))
 
+    def renew(self, body: bytes) -> bytes | None:
+        """Take a beat that only says that its agent is still there.
+
+        Returns:
+            The body of the answer; None = it says more, or something is wrong with it, and nothing has happened.
+        """
+        try:
+            beat = decode_beat(body)
+        except BeatError:
+            return None
+        if beat.interval is not None and beat.interval != self._fleet.limits.interval:
+            return None
+        if not self._fleet.renew(beat):
+            return None
+        self._accepted.inc()
+        return self._offer
+
     async def take(self, beat: Beat, *, source: str, line: Line | None = None) -> Reply | None:
         """Take a beat, and come back when what is new in it is durable.
 

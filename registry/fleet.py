@@ -145,6 +145,27 @@ class Fleet:
             return self.settling.still_unsaved(agent)  # late: a newer one was here before
         return self._renew(agent, beat, now)
 
+    def renew(self, beat: Beat) -> bool:
+        """Take a beat that came by a plain request, if all it says is that its agent is still there.
+
+        Returns:
+            Whether it was taken; if not, nothing has happened, and it is for `take`.
+        """
+        agent = self._agents.get(beat.agent_id)
+        if agent is None or not agent.is_calm or agent.unsaved is not None or agent.orders:
+            return False
+        facts = agent.facts
+        old = facts.beat
+        if beat.incarnation != old.incarnation or beat.sequence <= old.sequence:
+            return False
+        now = self.clock.monotonic()
+        if not says_nothing_new(facts, beat, now=now, limits=self.limits):
+            return False
+        facts.beat = beat
+        facts.heard_at = now
+        self._ledger.touch(beat.agent_id)
+        return True
+
     def line_closed(self, agent_id: str, line: Line, how: str) -> None:
         """A line has ended.
 

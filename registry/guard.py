@@ -67,21 +67,7 @@ class Guard:
         await self._app(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:
-        host = origin = authorization = cookie = site = b""
-        for name, value in scope["headers"]:
-            match name:
-                case b"host":
-                    host = value
-                case b"origin":
-                    origin = value
-                case b"authorization":
-                    authorization = value
-                case b"cookie":
-                    cookie = value
-                case b"sec-fetch-site":
-                    site = value
-                case _:
-                    pass
+        host, origin, authorization, cookie, site = _shown(scope["headers"])
         path: str = scope["path"]
         is_open = path in OPEN_PATHS or path.startswith(_OPEN_PREFIX)
         reads_only = scope.get("method", "GET") in ("GET", "HEAD")
@@ -102,6 +88,10 @@ class Guard:
         if not is_open and len(self._known) < _SEEN and n_bytes < _LONGEST_KEY:
             self._known.add(key)
 
+    def knows(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Whether a POST with these headers was let in before."""
+        return (*_shown(headers), False, False) in self._known
+
     def _check_token(self, authorization: str, cookie: str) -> None:
         assert self._token is not None  # noqa: S101  # asked by the caller
         kind, _, shown = authorization.partition(" ")
@@ -111,6 +101,26 @@ class Guard:
             raise TokenError("this registry wants a token: send `Authorization: Bearer <REGISTRY_TOKEN>`")
         if not any(same(one, self._token) for one in candidates):
             raise TokenError("the token is wrong: it must be the registry's REGISTRY_TOKEN")
+
+
+def _shown(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    """What a request shows of who sends it: Host, Origin, Authorization, Cookie, Sec-Fetch-Site."""
+    host = origin = authorization = cookie = site = b""
+    for name, value in headers:
+        match name:
+            case b"host":
+                host = value
+            case b"origin":
+                origin = value
+            case b"authorization":
+                authorization = value
+            case b"cookie":
+                cookie = value
+            case b"sec-fetch-site":
+                site = value
+            case _:
+                pass
+    return host, origin, authorization, cookie, site
 
 
 def same(one: str, other: str) -> bool:

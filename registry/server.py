@@ -7,6 +7,8 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
+from registry.beat_protocol import Headers, Renew, for_registry
+from registry.guard import Guard
 from registry.line_protocol import LineProtocol
 from registry.running import Registry
 from wire import MAX_FRAME_BYTES
@@ -34,6 +36,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 log_config=None,
                 lifespan="off",
+                http=for_registry(_short_way(app, registry)),
                 ws=LineProtocol,
                 ws_max_size=MAX_FRAME_BYTES,
                 ws_ping_interval=PING_INTERVAL,
@@ -48,3 +51,20 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._registry.begin_closing()
         await super().shutdown(sockets)
+
+
+def _short_way(app: ASGIApp, registry: Registry) -> Renew:
+    """Takes beats that say nothing new, from whoever was let in before."""
+
+    def renew(headers: Headers, body: bytes) -> bytes | None:
+        if not isinstance(app, Guard) or not app.knows(headers):
+            return None
+        answer = registry.beats.renew(body)
+        if answer is None:
+            return None
+        return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (
+            len(answer),
+            answer,
+        )
+
+    return renew

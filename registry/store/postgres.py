@@ -133,7 +133,7 @@ class PostgresDatabase:
         except ImportError as error:
             raise StoreError(
                 f"{self.place}: its driver is not installed ({first_line(error)}); "
-                "pip install 'roomkeeper[postgres]'"
+                "pip install 'psycopg[binary]>=3.2,<4'"
             ) from error
         sa.event.listen(self.engine, "connect", _prepare)
 
