@@ -28,6 +28,9 @@ WRONG_SETTINGS = 2
 _GC_THRESHOLDS = (50_000, 50, 100)
 """Objects until Python looks for cycles; its default of 700 costs a busy registry some percent of its time."""
 
+_SWITCH_INTERVAL = 0.0005
+"""Seconds that the thread of the database may hold up the event loop; Python's default is ten times as long."""
+
 FAILED = 1
 """Exit code for what a supervisor may try again: a database that is not there may come."""
 
@@ -83,6 +86,7 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
             gc.collect()
             gc.freeze()
             gc.set_threshold(*_GC_THRESHOLDS)
+            sys.setswitchinterval(_SWITCH_INTERVAL)
             server = Server(create_app(registry), registry)
             host, port = listening.getsockname()[:2]
             logger.info(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -251,7 +252,7 @@ class Writer:
         await self._call(self._database.ping)
         left = TOUCH_MOST
         while self._touched and left > 0:
-            ids = list(self._touched)[:TOUCH_PORTION]
+            ids = list(itertools.islice(self._touched, TOUCH_PORTION))
             left -= len(ids)
             for agent_id in ids:
                 del self._touched[agent_id]
