@@ -8,17 +8,16 @@ import secrets
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from stack.address import Address
 from stack.children import Child
 from stack.errors import StackError
+from stack.lifetime import Lifetime
 from stack.livekit_binary import ensure_binary
 from stack.ports import free_port, is_free
 from stack.probe import answers
@@ -83,7 +82,7 @@ def server_config(
     return config
 
 
-class LiveKitServer:
+class LiveKitServer(Lifetime):
     """One livekit-server process, as a context manager. It may be stopped and started again on its ports.
 
     Args:
@@ -117,10 +116,7 @@ class LiveKitServer:
             empty_timeout=empty_timeout,
             webhook_urls=webhook_urls,
         )
-        self._temporary = (
-            tempfile.TemporaryDirectory(prefix="roomkeeper-livekit-") if folder is None else None
-        )
-        self._folder = Path(self._temporary.name) if self._temporary is not None else folder
+        super().__init__("livekit", folder)
         self._child: Child | None = None
 
     @property
@@ -153,13 +149,12 @@ class LiveKitServer:
             StackError: It cannot be found or built, ends at once, or does not answer.
         """
         if self._child is None:
-            assert self._folder is not None  # noqa: S101  # one of the two was set
-            file = self._folder / "livekit.yaml"
+            file = self.folder / "livekit.yaml"
             file.touch(mode=0o600)  # it holds the secret
             file.write_text(json.dumps(self._config, indent=2))  # JSON is YAML
             binary = await ensure_binary()
             self._child = Child(
-                [str(binary), "--config", str(file)], name="livekit-server", log=self._folder / "livekit.log"
+                [str(binary), "--config", str(file)], name="livekit-server", log=self.folder / "livekit.log"
             )
         child = self._child
         async with AsyncExitStack() as undo:
@@ -182,24 +177,6 @@ class LiveKitServer:
 
     def thaw(self) -> None:
         self.child.signal(signal.SIGCONT)
-
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as undo:
-            undo.push_async_callback(self.aclose)
-            await self.start()
-            undo.pop_all()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Stop it for good and remove its folder. May be called twice."""
-        await self.stop()
-        if self._temporary is not None:
-            self._temporary.cleanup()
 
 
 def main() -> int:

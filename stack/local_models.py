@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import io
 import sys
-import tempfile
 import wave
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 
 from stack.children import Child
+from stack.lifetime import Lifetime
 from stack.ports import free_port
 from stack.probe import answers
 
@@ -24,7 +23,7 @@ _READY_TIMEOUT = 120.0
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
-class LocalModels:
+class LocalModels(Lifetime):
     """`python -m local_models` as a context manager.
 
     Args:
@@ -36,8 +35,7 @@ class LocalModels:
     def __init__(self, *, folder: Path | None = None, reuse: bool = False) -> None:
         self.url = ""
         self._reuse = reuse
-        self._temporary = tempfile.TemporaryDirectory(prefix="roomkeeper-models-") if folder is None else None
-        self._folder = Path(self._temporary.name) if self._temporary is not None else folder
+        super().__init__("models", folder)
         self._child: Child | None = None
 
     @property
@@ -55,13 +53,12 @@ class LocalModels:
             self.url = USUAL_URL
             return
         if self._child is None:
-            assert self._folder is not None  # noqa: S101  # one of the two was set
             port = free_port()
             self.url = f"http://127.0.0.1:{port}"
             self._child = Child(
                 [sys.executable, "-m", "local_models"],
                 name="local models",
-                log=self._folder / "local_models.log",
+                log=self.folder / "local_models.log",
                 env={"LOCAL_MODELS_HOST": "127.0.0.1", "LOCAL_MODELS_PORT": str(port)},
             )
         child = self._child
@@ -84,24 +81,6 @@ class LocalModels:
         ):
             status: dict[str, Any] = await answer.json()
             return status
-
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as undo:
-            undo.push_async_callback(self.aclose)
-            await self.start()
-            undo.pop_all()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Stop it for good and remove its folder. May be called twice."""
-        await self.stop()
-        if self._temporary is not None:
-            self._temporary.cleanup()
 
 
 async def transcribe(models_url: str, pcm: bytes, *, sample_rate: int) -> str:

@@ -8,18 +8,16 @@ import secrets
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psutil
 
 from stack.children import Child
 from stack.errors import LateError, StackError
+from stack.lifetime import Lifetime
 from stack.ports import free_port
 
 USER = "postgres"
@@ -49,7 +47,7 @@ def find_binaries() -> Path:
     )
 
 
-class PostgresServer:
+class PostgresServer(Lifetime):
     """One PostgreSQL on 127.0.0.1, as a context manager. It may be stopped and started again on its port.
 
     PostgreSQL refuses to run as root: then it runs as the user `postgres`, or `nobody`.
@@ -64,10 +62,7 @@ class PostgresServer:
         self.port = free_port()
         self.password = secrets.token_urlsafe(16)
         self._is_durable = is_durable
-        self._temporary = (
-            tempfile.TemporaryDirectory(prefix="roomkeeper-postgres-") if folder is None else None
-        )
-        self._folder = Path(self._temporary.name) if self._temporary is not None else folder
+        super().__init__("postgres", folder)
         self._child: Child | None = None
 
     @property
@@ -130,28 +125,9 @@ class PostgresServer:
         for other in others:
             _kill(other)
 
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as undo:
-            undo.push_async_callback(self.aclose)
-            await self.start()
-            undo.pop_all()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Stop it for good and remove its folder. May be called twice."""
-        await self.stop()
-        if self._temporary is not None:
-            self._temporary.cleanup()
-
     @property
     def _data(self) -> Path:
-        assert self._folder is not None  # noqa: S101  # one of the two was set
-        return self._folder / "data"
+        return self.folder / "data"
 
     async def _set_up(self) -> Child:
         """Make its data, and the process that will serve it."""

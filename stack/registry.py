@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import signal
 import sys
-import tempfile
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
 from stack.children import Child
+from stack.lifetime import Lifetime
 from stack.ports import free_port, is_free
 from stack.probe import answers
 from stack.until import until_answered
@@ -25,7 +24,7 @@ _READY_TIMEOUT = 30.0
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 
-class Registry:
+class Registry(Lifetime):
     """`python -m registry` as a context manager.
 
     Args:
@@ -41,10 +40,7 @@ class Registry:
         usual_port: bool = False,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        self._temporary = (
-            tempfile.TemporaryDirectory(prefix="roomkeeper-registry-") if folder is None else None
-        )
-        self.folder = Path(self._temporary.name) if folder is None and self._temporary else folder or Path()
+        super().__init__("registry", folder)
         port = USUAL_PORT if usual_port and is_free(USUAL_PORT) else free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.child = Child(
@@ -142,21 +138,3 @@ class Registry:
         ):
             body: dict[str, Any] = await answer.json()
             return body
-
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as undo:
-            undo.push_async_callback(self.aclose)
-            await self.start()
-            undo.pop_all()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Stop it for good and remove its folder. May be called twice."""
-        await self.stop()
-        if self._temporary is not None:
-            self._temporary.cleanup()

@@ -6,12 +6,10 @@ import json
 import re
 import signal
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -19,6 +17,7 @@ import psutil
 from stack.address import Address
 from stack.children import Child
 from stack.errors import LateError, StackError
+from stack.lifetime import Lifetime
 from stack.until import until
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -50,7 +49,7 @@ _NO_KEYS = {
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class Worker:
+class Worker(Lifetime):
     """One worker process, as a context manager. It uses the models of this machine and no keys.
 
     Args:
@@ -74,8 +73,7 @@ class Worker:
         cwd: Path = CHECKOUT,
         echo: bool = False,
     ) -> None:
-        self._temporary = tempfile.TemporaryDirectory(prefix="roomkeeper-worker-") if folder is None else None
-        self.folder = Path(self._temporary.name) if folder is None and self._temporary else folder or Path()
+        super().__init__("worker", folder)
         self._port = urlsplit(address.url).port
         self.child = Child(
             command,
@@ -221,23 +219,10 @@ class Worker:
         )
         return self.records(action)[n - 1]
 
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as undo:
-            undo.push_async_callback(self.aclose)
-            await self.start()
-            undo.pop_all()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
     async def aclose(self) -> None:
         """Stop it for good, its calls too, and remove its folder. May be called twice."""
         await self.stop(hurry_after=_HURRY_AFTER)
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        await super().aclose()
 
     def _is_connected(self, process: psutil.Process) -> bool:
         try:
