@@ -140,6 +140,10 @@ async def is_dispatch_deleted(login: LiveKitLogin, *, room_name: str, dispatch_i
     """Whether a job's dispatch is gone, with its room or by itself; False when LiveKit cannot be asked."""
     async with api.LiveKitAPI(login.url, login.api_key, login.api_secret.get_secret_value()) as livekit:
         try:
+            # Of a room that is gone, the list of dispatches is waited for in vain.
+            rooms = await _bounded(livekit.room.list_rooms(api.ListRoomsRequest(names=[room_name])))
+            if not rooms.rooms:
+                return True
             dispatches = await _bounded(livekit.agent_dispatch.list_dispatch(room_name))
         except api.TwirpError as error:
             if error.code == api.TwirpErrorCode.NOT_FOUND:

@@ -188,9 +188,20 @@ async def test_the_worker_does_not_grow_over_many_calls(
     """Complaint 22: joins and leaves, four rooms at a time; the first twenty fill the caches."""
     async with Worker(livekit.address, models_url=models.url, env={"GRACE_PERIOD": "0"}) as worker:
 
+        lost: list[str] = []
+
         async def visit(number: int) -> None:
-            async with Caller(livekit.address, f"{room.removesuffix('-room')}-{number}-room") as guest:
-                await guest.wait_for_agent(limit=20)
+            name = f"{room.removesuffix('-room')}-{number}-room"
+            async with Caller(livekit.address, name) as guest:
+                try:
+                    await guest.wait_for_agent(limit=8)
+                except LateError:
+                    # On a starved machine livekit-server drops a request before it asks any worker, and never
+                    # asks again. Then the worker has not heard of it, and a second request must be answered.
+                    assert name not in worker.log_text()
+                    lost.append(name)
+                    await rooms.dispatch(name)
+                    await guest.wait_for_agent(limit=20)
 
         async def visits(numbers: range) -> None:
             for start in range(numbers.start, numbers.stop, 4):
@@ -205,6 +216,7 @@ async def test_the_worker_does_not_grow_over_many_calls(
         await visits(range(20, 200))
         after = psutil.Process(worker.pid).memory_full_info().uss
         assert after <= before * 1.05
+        assert len(lost) <= 4
         await until(
             lambda: len(worker.processes()) <= processes_before,
             timeout=10,
