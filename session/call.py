@@ -10,14 +10,15 @@ from livekit import rtc
 from livekit.agents import JobContext
 
 from config import LiveKitLogin, Settings
-from heartbeat import Sender
 from lifecycle import CloseReason, Phase, RoomLife, RoomLimits, Watchdog, watch
 from session import duplicates, rpc
+from session.beating import Beating
 from session.call_state import CallState
 from session.conversation import Conversation
 from session.journal import Journal
 from session.leaving import LEAVING_TIMEOUT, Step, take_steps
 from session.linking import choose_linked
+from session.room_end import leave_behind
 from session.room_hold import RoomHold, needs_hold
 from session.roster import INCARNATION, LEAVING, Human, humans_among
 from session.server_api import ServerApi
@@ -31,15 +32,8 @@ RECOUNT_INTERVAL = 5.0
 BACKSTOP = 15.0
 """Seconds that the watchdog gives the event loop to keep a limit by itself."""
 
-GOODBYE_LIMIT = 1.5
-"""Seconds to say goodbye to the registry. A registry that hangs must not keep a room open."""
-
-_KEEPS_ROOM = {CloseReason.DUPLICATE, CloseReason.ROOM_CLOSED, CloseReason.DISCONNECTED}
-"""Another agent is in the room, the room is gone, or LiveKit is: there is nothing to delete."""
-
-
-_NOBODY_THERE = {CloseReason.HUMANS_LEFT, CloseReason.NEVER_JOINED}
-"""The agent leaves because nobody is there, so whoever is there after all must get another."""
+GOODBYE_TIMEOUT = 1.3
+"""Seconds to say goodbye to the registry. A human may wait for a successor, so one that hangs is not waited for."""
 
 
 class Call:
@@ -54,10 +48,8 @@ class Call:
         login: Where LiveKit is.
         server_api: LiveKit's, for this project.
         watchdog: Ends the process when the event loop does not.
+        beating: Keeps the registry told; begun by the call when it is sure to stay.
     """
-
-    sender: Sender | None = None
-    """Tells the registry how the call is; set before `start`. None = there is no registry."""
 
     def __init__(
         self,
@@ -70,6 +62,7 @@ class Call:
         login: LiveKitLogin,
         server_api: ServerApi,
         watchdog: Watchdog,
+        beating: Beating,
     ) -> None:
         self._ctx = ctx
         self._room = ctx.room
@@ -81,6 +74,7 @@ class Call:
         self._login = login
         self._server_api = server_api
         self._watchdog = watchdog
+        self._beating = beating
         self._loop = asyncio.get_running_loop()
         self._life = RoomLife(
             RoomLimits(
@@ -98,7 +92,9 @@ class Call:
         self._lost: set[str] = set()
         self._loop_lag = 0.0
         self._is_entered = False
-        self._asking_elder: asyncio.Task[None] | None = None
+        self._elders = duplicates.Elders(
+            self._room, ask=self._ask_elder, on_alive=self._yield, on_ghost=self._on_ghost
+        )
         self._helpers: list[asyncio.Task[None]] = []
         self._life_task: asyncio.Task[None] | None = None
 
@@ -125,7 +121,7 @@ class Call:
         except Exception:
             self.close(CloseReason.FAILED)
             raise
-        self._beat()
+        self._beating.tell()
         self._recount()  # the pipeline links the first participant by itself, human or not
 
     async def finish(self) -> CloseReason:
@@ -171,11 +167,6 @@ class Call:
             idle=max(0.0, now - max(self._conversation.active_at, self._life.phase_since)),
         )
 
-    def _beat(self) -> None:
-        """Tell the registry soon: something has changed."""
-        if self.sender is not None:
-            self.sender.beat_now()
-
     @property
     def _incarnation(self) -> str:
         return self._room.local_participant.attributes.get(INCARNATION, "") if self._is_entered else ""
@@ -197,7 +188,7 @@ class Call:
         self._room.on("reconnected", self._on_reconnected)
         self._room.on("disconnected", self._on_disconnected)
         self._conversation.on_closed = self._on_pipeline_closed
-        self._conversation.trouble.on_change = self._beat
+        self._conversation.trouble.on_change = self._beating.tell
 
     async def _enter(self) -> None:
         await self._ctx.connect()
@@ -218,13 +209,8 @@ class Call:
             },
         )
         self._recount()
-        if self._asking_elder is None:
-            self._begin_to_beat()
-
-    def _begin_to_beat(self) -> None:
-        """Show this call to the registry, once it is sure that it stays: a duplicate would take the elder's row."""
-        if self.sender is not None:
-            self.sender.start()
+        if not self._elders.is_asking:
+            self._beating.begin(self._incarnation)
 
     def _recount(self, *_: object) -> None:
         """Count the humans anew from the roster, and follow them. Never by adding up events."""
@@ -235,12 +221,12 @@ class Call:
         is_changed = humans != self._humans
         self._humans = humans
         if is_changed:
-            self._beat()
+            self._beating.tell()
         self._lost &= {human.identity for human in self._humans}
         self._life.roster(len(self._humans), now=self._loop.time())
         self._changed.set()
         self._follow()
-        self._look_for_elder()
+        self._elders.look()
 
     async def _recount_always(self) -> None:
         while True:
@@ -293,27 +279,21 @@ class Call:
         # A close that nobody here asked for and that is no error is the job being ended from outside.
         self.close(CloseReason.PIPELINE_ENDED if is_error else CloseReason.WORKER_SHUTDOWN)
 
-    def _look_for_elder(self) -> None:
-        elder = duplicates.find_elder(self._room.local_participant, self._room.remote_participants.values())
-        if elder is not None and (self._asking_elder is None or self._asking_elder.done()):
-            self._asking_elder = asyncio.create_task(self._yield_to(elder), name="call-elder")
+    async def _ask_elder(self, elder: str) -> str:
+        return await self._room.local_participant.perform_rpc(
+            destination_identity=elder,
+            method=rpc.STATUS,
+            payload=rpc.payload(self._server_api, self._room.name),
+            response_timeout=duplicates.ASK_TIMEOUT,
+        )
 
-    async def _yield_to(self, elder: str) -> None:
-        """Leave if the elder agent is alive. A killed one stays on the list for 20 s and is nobody to yield to."""
+    def _yield(self) -> None:
+        logger.warning("an older agent is in the room", extra={"action": "call.duplicate"})
+        self.close(CloseReason.DUPLICATE)
 
-        async def ask() -> str:
-            return await self._room.local_participant.perform_rpc(
-                destination_identity=elder,
-                method=rpc.STATUS,
-                payload=rpc.payload(self._server_api, self._room.name),
-                response_timeout=duplicates.ASK_TIMEOUT,
-            )
-
-        if await duplicates.is_alive(ask):
-            logger.warning("an older agent is in the room", extra={"action": "call.duplicate"})
-            self.close(CloseReason.DUPLICATE)
-        else:
-            self._begin_to_beat()
+    def _on_ghost(self) -> None:
+        # Not before: a duplicate would take the elder's row in the registry.
+        self._beating.begin(self._incarnation)
 
     async def _join_as_hold(self) -> rtc.Room:
         room = rtc.Room()
@@ -348,7 +328,7 @@ class Call:
             "room phase",
             extra={"action": "room.phase", "phase": phase.value, "humans": len(self._humans)},
         )
-        self._beat()
+        self._beating.tell()
         self._conversation.set_audience(phase is Phase.ACTIVE)
         grace_ends_at = self._life.grace_ends_at
         self._hold.wish(
@@ -369,9 +349,13 @@ class Call:
             Step(name="pipeline", limit=4.0, run=self._conversation.stop),
             Step(name="journal", limit=1.0, run=lambda: self._write_end(reason)),
             Step(name="helpers", limit=1.0, run=self._end_helpers),
-            Step(name="goodbye", limit=GOODBYE_LIMIT, run=lambda: self._say_goodbye(reason)),
+            Step(
+                name="goodbye",
+                limit=GOODBYE_TIMEOUT + 0.2,
+                run=lambda: self._beating.say_goodbye(reason.value),
+            ),
             Step(name="hold", limit=2.0, run=self._hold.release),
-            Step(name="room", limit=4.0, run=lambda: self._delete_empty_room(reason)),
+            Step(name="room", limit=4.0, run=lambda: leave_behind(self._server_api, self._ctx.job, reason)),
             Step(name="disconnect", limit=2.0, run=self._room.disconnect),
         ]
         failed = await take_steps(steps)
@@ -393,34 +377,11 @@ class Call:
         self._journal.write({"event": "ended", "reason": reason.value, "usage": self._conversation.usage()})
         await self._journal.flush()
 
-    async def _say_goodbye(self, reason: CloseReason) -> None:
-        """Tell the registry that this agent leaves. It has little time: a human may wait for a successor."""
-        if self.sender is not None:
-            timeout = GOODBYE_LIMIT - 0.2 if self.sender.is_heard else 0.0
-            await self.sender.stop_async(reason.value, timeout=timeout)
-
     async def _end_helpers(self) -> None:
-        helpers = [*self._helpers, *([self._asking_elder] if self._asking_elder else [])]
-        for helper in helpers:
+        for helper in self._helpers:
             helper.cancel()
-        await asyncio.wait(helpers)
-
-    async def _delete_empty_room(self, reason: CloseReason) -> None:
-        if reason in _KEEPS_ROOM:
-            return
-        humans = await self._server_api.humans(self._room.name)
-        if humans == []:
-            await self._server_api.delete_room(self._room.name)
-        elif humans and reason in _NOBODY_THERE:
-            # Someone came while the agent was leaving. LiveKit sends an agent to a room only once, when it is made.
-            logger.info(
-                "a human came too late for this agent, another one is sent", extra={"action": "call.again"}
-            )
-            await self._server_api.dispatch(
-                self._room.name,
-                agent_name=self._ctx.job.agent_name,
-                metadata=self._ctx.job.metadata,
-            )
+        await asyncio.wait(self._helpers)
+        await self._elders.aclose()
 
 
 def _say_broken(helper: asyncio.Task[None]) -> None:

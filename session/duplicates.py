@@ -74,6 +74,54 @@ async def is_alive(ask: Callable[[], Awaitable[str]]) -> bool:
     return False
 
 
+class Elders:
+    """Looks for an elder, and asks it whether it is alive, one at a time.
+
+    Args:
+        room: Entered when `look` is called.
+        ask: Call the `roomkeeper.status` of an identity; raises when there is no answer.
+        on_alive: Called when an elder lives: this agent is one too many.
+        on_ghost: Called when it does not.
+    """
+
+    def __init__(
+        self,
+        room: rtc.Room,
+        *,
+        ask: Callable[[str], Awaitable[str]],
+        on_alive: Callable[[], None],
+        on_ghost: Callable[[], None],
+    ) -> None:
+        self._room = room
+        self._ask = ask
+        self._on_alive = on_alive
+        self._on_ghost = on_ghost
+        self._asking: asyncio.Task[None] | None = None
+
+    @property
+    def is_asking(self) -> bool:
+        """An elder was found, and has not been asked to the end."""
+        return self._asking is not None and not self._asking.done()
+
+    def look(self) -> None:
+        """See who is in the room. A killed agent stays on the list for 20 s and is nobody to yield to."""
+        elder = find_elder(self._room.local_participant, self._room.remote_participants.values())
+        if elder is not None and not self.is_asking:
+            self._asking = asyncio.create_task(self._find_out(elder), name="call-elder")
+
+    async def aclose(self) -> None:
+        """Ask no more. May be called twice."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait({self._asking})
+
+    async def _find_out(self, elder: str) -> None:
+        if await is_alive(lambda: self._ask(elder)):
+            self._on_alive()
+        else:
+            self._on_ghost()
+
+
 def _phase_in(answer: str) -> object:
     try:
         status = json.loads(answer)

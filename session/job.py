@@ -11,13 +11,13 @@ import aiohttp
 from livekit.agents import JobContext, JobProcess
 
 from config import load_settings, resolve_providers, state_folder
-from heartbeat import OnOrder
 from lifecycle import CloseReason, Watchdog
-from session import beating, journal, logs, profiles, voice
-from session.call import Call
+from session import journal, logs, profiles, voice
+from session.beat_facts import call_facts
+from session.beating import Beating
+from session.call import GOODBYE_TIMEOUT, Call
 from session.conversation import Conversation
 from session.requests import wanted_agent
-from session.roster import INCARNATION
 from session.server_api import ServerApi
 from wire import Command, Order
 
@@ -45,6 +45,12 @@ async def run(ctx: JobContext) -> None:
     providers = resolve_providers(settings)
     prepared: voice.Prepared = ctx.proc.userdata[_PREPARED]
     http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=prepared.tls))
+    loop = asyncio.get_running_loop()
+
+    def leave(_: Command) -> None:
+        """An operator's wish, in the sender's thread."""
+        loop.call_soon_threadsafe(call.close, CloseReason.OPERATOR)
+
     call = Call(
         ctx,
         agent_id=agent_id,
@@ -60,17 +66,16 @@ async def run(ctx: JobContext) -> None:
         login=login,
         server_api=ServerApi(lambda: ctx.api, login),
         watchdog=Watchdog(),
+        beating=Beating(
+            settings,
+            describe=lambda: call_facts(
+                call.state(), agent_id=agent_id, profile=profile, providers=providers, settings=settings
+            ),
+            on_orders={Order.STOP: leave, Order.LEAVE: leave},
+            goodbye_timeout=GOODBYE_TIMEOUT,
+        ),
     )
     ctx.proc.userdata[_CALL] = call
-    call.sender = beating.sender_for(
-        settings,
-        describe=lambda: beating.call_facts(
-            call.state(), agent_id=agent_id, profile=profile, providers=providers, settings=settings
-        ),
-        on_orders=_orders(call),
-        loop=asyncio.get_running_loop(),
-        incarnation=_incarnation(ctx),
-    )
     await call.start()
 
 
@@ -83,25 +88,6 @@ async def end(ctx: JobContext) -> None:
     reason = await call.finish()
     if reason.is_error:
         _exit_with(1)
-
-
-def _orders(call: Call) -> dict[Order, OnOrder]:
-    """What the registry may ask of a call."""
-    loop = asyncio.get_running_loop()
-
-    def leave(_: Command) -> None:
-        loop.call_soon_threadsafe(call.close, CloseReason.OPERATOR)
-
-    return {Order.STOP: leave, Order.LEAVE: leave}
-
-
-def _incarnation(ctx: JobContext) -> str | None:
-    """The one that the worker has given this job; it stands in the token that the agent enters the room with."""
-    try:
-        attributes = ctx.token_claims().attributes or {}
-    except ValueError:  # no key in the environment, because the command line had it
-        return None
-    return attributes.get(INCARNATION)
 
 
 def _exit_with(code: int) -> None:

@@ -20,8 +20,10 @@ from livekit.agents import NOT_GIVEN, AgentServer, JobContext, NotGivenOr
 from livekit.protocol import agent
 
 from config import Providers, Settings, SettingsError, resolve_providers, state_folder
-from heartbeat import Facts, Sender
-from session import beating, job, journal, load, logs, profiles
+from heartbeat import Facts
+from session import job, journal, load, logs, profiles
+from session.beat_facts import WorkerState, worker_facts
+from session.beating import Beating
 from session.leaving import LEAVING_TIMEOUT
 from session.requests import Requests
 from session.server_api import is_dispatch_deleted, refusal
@@ -89,13 +91,12 @@ class Worker(AgentServer):
         )
         self._settings = settings
         self._exit_code = 0
-        self._sender: Sender | None = None
+        self._beating: Beating | None = None
         self._profile = DEFAULT_PROFILE
         self._is_registered = False
-        self._is_draining = False
         self._is_ending = False  # a signal has come, or was sent
         self._devmode = False
-        self._hurry: asyncio.Event | None = None
+        self._hurry: asyncio.Event | None = None  # while it drains: set to let calls leave now
         self._main_loop: asyncio.AbstractEventLoop | None = None
         self._is_leaving_now = False  # an operator's stop: calls are not waited for
         self.on("worker_registered", self._on_registered)
@@ -173,7 +174,6 @@ class Worker(AgentServer):
         if self._is_leaving_now:
             hurry.set()
         self._on_signals(hurry.set)
-        self._is_draining = True  # before the beat: another thread reads it
         self._beat()
         logger.info(
             "the worker stops when its calls have ended; signal again to end them now",
@@ -253,24 +253,23 @@ class Worker(AgentServer):
 
     def _begin_to_beat(self) -> None:
         self._profile = profiles.load_profile(DEFAULT_AGENT, folder=state_folder() / "profiles")
-        self._sender = beating.sender_for(
+        self._beating = Beating(
             self._settings,
             describe=self._facts,
             on_orders={Order.STOP: self._on_stop, Order.DRAIN: self._on_drain},
-            loop=asyncio.get_running_loop(),
+            goodbye_timeout=GOODBYE_TIMEOUT,
         )
-        if self._sender is not None:
-            self._sender.start()
+        self._beating.begin()
 
     def _facts(self) -> Facts:
         """For a beat. Called in the sender's thread; it only reads."""
-        return beating.worker_facts(
-            beating.WorkerState(
+        return worker_facts(
+            WorkerState(
                 n_calls=self._n_calls,
                 max_calls=self._max_calls,
                 is_registered=self._is_registered,
                 is_connected=not self._connecting,  # livekit-agents tells nobody that LiveKit is out of reach
-                is_draining=self._is_draining,
+                is_draining=self._hurry is not None,
                 is_full=self._is_full(),
             ),
             profile=self._profile,
@@ -278,13 +277,12 @@ class Worker(AgentServer):
         )
 
     def _beat(self) -> None:
-        if self._sender is not None:
-            self._sender.beat_now()
+        if self._beating is not None:
+            self._beating.tell()
 
     async def _say_goodbye(self, reason: str) -> None:
-        if self._sender is not None:
-            # Nobody waits for a registry that does not answer anyway.
-            await self._sender.stop_async(reason, timeout=GOODBYE_TIMEOUT if self._sender.is_heard else 0)
+        if self._beating is not None:
+            await self._beating.say_goodbye(reason)
 
     def _on_registered(self, *_: object) -> None:
         self._is_registered = True

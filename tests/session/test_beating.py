@@ -1,151 +1,83 @@
-"""What a worker and its calls tell the registry of themselves."""
+"""How a process keeps the registry told."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-import pytest
+from aiohttp import web
 
-from config import Settings, resolve_providers
+from config import Settings
 from heartbeat import Facts
-from lifecycle import Phase
-from session.beating import WorkerState, call_facts, row_id, sender_for, worker_facts
-from session.call_state import CallState
-from session.roster import Human, Role
-from session.trouble import Part
-from wire import DEFAULT_PROFILE, AgentId, Deployment, Guest, Kind, Said
-
-SETTINGS = Settings(agent_host="box", agent_port=8080)
+from session.beating import Beating
+from stack.until import until
+from wire import Beat, Reply, Said, decode_beat, encode
 
 
-def call(settings: Settings = SETTINGS, **fields: Any) -> Facts:
-    state = CallState(
-        **{
-            "room_name": "agent-7-room",
-            "phase": Phase.ACTIVE,
-            "humans": (Human(identity="guest", role=Role.CLIENT), Human(identity="coach-1", role=Role.COACH)),
-            "since": 12.0,
-            "grace_left": None,
-            "is_ready": True,
-            "failing": {},
-            "last_error": None,
-            "error_age": None,
-            "idle": 3.0,
-            **fields,
-        }
-    )
-    return call_facts(
-        state,
-        agent_id=AgentId("7"),
-        profile=DEFAULT_PROFILE,
-        providers=resolve_providers(settings),
-        settings=settings,
-    )
+def facts() -> Facts:
+    return Facts(agent_id="7")
 
 
-def worker(settings: Settings = SETTINGS, **fields: Any) -> Facts:
-    state = {
-        "n_calls": 2,
-        "max_calls": 24,
-        "is_registered": True,
-        "is_connected": True,
-        "is_draining": False,
-        "is_full": False,
-    }
-    return worker_facts(WorkerState(**{**state, **fields}), profile=DEFAULT_PROFILE, settings=settings)
+def beating(url: str | None) -> Beating:
+    settings = Settings().replace(web_ui_url=url)
+    return Beating(settings, describe=facts, on_orders={}, goodbye_timeout=2.0)
 
 
-def test_a_call_tells_its_room_and_its_humans_with_their_roles() -> None:
-    facts = call()
-    assert (facts.agent_id, facts.kind, facts.status, facts.name) == ("7", Kind.SESSION, Said.RUNNING, "Ada")
-    assert facts.call is not None
-    assert (facts.call.room, facts.call.phase, facts.call.llm) == ("agent-7-room", "active", "local")
-    assert facts.call.humans == (Guest(identity="guest"), Guest(identity="coach-1", role="coach"))
-    assert (facts.host, facts.port, facts.deployment) == ("box", 8080, Deployment.LOCAL)
+@asynccontextmanager
+async def listening() -> AsyncIterator[tuple[str, list[Beat]]]:
+    """A registry that takes beats by POST: its URL, and what has come."""
+    taken: list[Beat] = []
+
+    async def take(request: web.Request) -> web.Response:
+        taken.append(decode_beat(await request.read()))
+        return web.Response(body=encode(Reply(ttl=25, interval=10)), content_type="application/json")
+
+    app = web.Application()
+    app.router.add_post("/api/beats", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    try:
+        yield f"http://{host}:{port}", taken
+    finally:
+        await runner.cleanup()
 
 
-def test_a_call_that_is_not_ready_is_starting() -> None:
-    assert call(is_ready=False).status is Said.STARTING
-
-
-def test_a_failing_provider_costs_health_and_is_named() -> None:
-    facts = call(
-        failing={Part.LLM: "APIConnectionError"}, last_error="llm: APIConnectionError", error_age=2.0
-    )
-    assert [(hint.points, hint.text) for hint in facts.hints] == [
-        (30, "the language model fails: APIConnectionError")
+async def test_a_process_beats_from_its_beginning_to_its_goodbye() -> None:
+    async with listening() as (url, taken):
+        told = beating(url)
+        told.begin("the incarnation")
+        told.begin("another")
+        await until(lambda: taken, timeout=3, what="the first beat")
+        await told.say_goodbye("humans_left")
+        await told.say_goodbye("twice")
+    assert taken[0].incarnation == "the incarnation"
+    assert [(beat.status, beat.reason) for beat in taken if beat.status is Said.STOPPED] == [
+        (Said.STOPPED, "humans_left")
     ]
-    assert (facts.last_error, facts.error_age) == ("llm: APIConnectionError", 2.0)
 
 
-@pytest.mark.parametrize(
-    ("room", "row"),
-    [
-        ("agent-7-room", "7"),
-        ("lobby", "7@lobby"),
-        ("agent-8-room", "7@agent-8-room"),
-        ("x" * 256, "7@" + "x" * 198),
-    ],
-)
-def test_each_room_of_an_agent_is_a_row_of_its_own(room: str, row: str) -> None:
-    assert row_id(AgentId("7"), room) == row
+async def test_without_a_registry_nothing_happens() -> None:
+    silent = beating(None)
+    silent.begin()
+    silent.tell()
+    await silent.say_goodbye("done")
 
 
-def test_a_prompt_is_not_sent_whole_every_few_seconds() -> None:
-    profile = DEFAULT_PROFILE.model_copy(update={"prompt": "x" * 30_000})
-    state = CallState(
-        room_name="r",
-        phase=Phase.STARTING,
-        humans=(),
-        since=0,
-        grace_left=None,
-        is_ready=True,
-        failing={},
-        last_error=None,
-        error_age=None,
-        idle=0,
-    )
-    facts = call_facts(
-        state,
-        agent_id=AgentId("7"),
-        profile=profile,
-        providers=resolve_providers(SETTINGS),
-        settings=SETTINGS,
-    )
-    assert len(facts.prompt or "") == 4_000
+async def test_what_never_began_says_no_goodbye() -> None:
+    async with listening() as (url, taken):
+        never = beating(url)
+        never.tell()
+        await never.say_goodbye("duplicate")
+    assert taken == []
 
 
-@pytest.mark.parametrize(
-    ("fields", "status", "words"),
-    [
-        ({}, Said.RUNNING, "2 calls of 24"),
-        ({"n_calls": 1}, Said.RUNNING, "1 call of 24"),
-        ({"is_registered": False, "is_connected": False}, Said.STARTING, "waits for LiveKit"),
-        ({"is_draining": True}, Said.WARNING, "takes no new calls, and ends when 2 calls have ended"),
-    ],
-)
-def test_a_worker_says_what_it_does(fields: dict[str, Any], status: Said, words: str) -> None:
-    facts = worker(**fields)
-    assert facts.status is status
-    assert words in (facts.reason or "")
-
-
-def test_a_worker_without_livekit_or_without_a_place_says_so() -> None:
-    assert [hint.points for hint in worker(is_connected=False).hints] == [50]
-    assert [hint.points for hint in worker(is_full=True).hints] == [10]
-    assert worker(is_registered=False, is_connected=False).hints == (), "it has only just started"
-
-
-def test_a_workers_row_has_a_name_of_its_own_or_the_hosts() -> None:
-    assert worker().agent_id == "worker-box"
-    assert worker(Settings()).agent_id == f"worker-{socket.gethostname()}"
-    named = worker(Settings(agent_id="blue", agent_name="Blue", agent_deployment="cloud"))
-    assert (named.agent_id, named.name, named.deployment) == ("blue", "Blue", Deployment.CLOUD)
-
-
-async def test_without_a_registry_nothing_is_sent() -> None:
-    settings = SETTINGS.replace(web_ui_url=None)
-    sender = sender_for(settings, describe=call, on_orders={}, loop=asyncio.get_running_loop())
-    assert sender is None
+async def test_a_registry_that_never_answered_is_not_waited_for() -> None:
+    told = beating("http://127.0.0.1:1")
+    told.begin()
+    started_at = asyncio.get_running_loop().time()
+    await told.say_goodbye("humans_left")
+    assert asyncio.get_running_loop().time() - started_at < 0.5

@@ -1,0 +1,144 @@
+"""What a worker and its calls tell the registry of themselves."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+
+from config import Settings, resolve_providers
+from heartbeat import Facts
+from lifecycle import Phase
+from session.beat_facts import WorkerState, call_facts, row_id, worker_facts
+from session.call_state import CallState
+from session.roster import Human, Role
+from session.trouble import Part
+from wire import DEFAULT_PROFILE, AgentId, Deployment, Guest, Kind, Said
+
+SETTINGS = Settings(agent_host="box", agent_port=8080)
+
+
+def call(settings: Settings = SETTINGS, **fields: Any) -> Facts:
+    state = CallState(
+        **{
+            "room_name": "agent-7-room",
+            "phase": Phase.ACTIVE,
+            "humans": (Human(identity="guest", role=Role.CLIENT), Human(identity="coach-1", role=Role.COACH)),
+            "since": 12.0,
+            "grace_left": None,
+            "is_ready": True,
+            "failing": {},
+            "last_error": None,
+            "error_age": None,
+            "idle": 3.0,
+            **fields,
+        }
+    )
+    return call_facts(
+        state,
+        agent_id=AgentId("7"),
+        profile=DEFAULT_PROFILE,
+        providers=resolve_providers(settings),
+        settings=settings,
+    )
+
+
+def worker(settings: Settings = SETTINGS, **fields: Any) -> Facts:
+    state = {
+        "n_calls": 2,
+        "max_calls": 24,
+        "is_registered": True,
+        "is_connected": True,
+        "is_draining": False,
+        "is_full": False,
+    }
+    return worker_facts(WorkerState(**{**state, **fields}), profile=DEFAULT_PROFILE, settings=settings)
+
+
+def test_a_call_tells_its_room_and_its_humans_with_their_roles() -> None:
+    facts = call()
+    assert (facts.agent_id, facts.kind, facts.status, facts.name) == ("7", Kind.SESSION, Said.RUNNING, "Ada")
+    assert facts.call is not None
+    assert (facts.call.room, facts.call.phase, facts.call.llm) == ("agent-7-room", "active", "local")
+    assert facts.call.humans == (Guest(identity="guest"), Guest(identity="coach-1", role="coach"))
+    assert (facts.host, facts.port, facts.deployment) == ("box", 8080, Deployment.LOCAL)
+
+
+def test_a_call_that_is_not_ready_is_starting() -> None:
+    assert call(is_ready=False).status is Said.STARTING
+
+
+def test_a_failing_provider_costs_health_and_is_named() -> None:
+    facts = call(
+        failing={Part.LLM: "APIConnectionError"}, last_error="llm: APIConnectionError", error_age=2.0
+    )
+    assert [(hint.points, hint.text) for hint in facts.hints] == [
+        (30, "the language model fails: APIConnectionError")
+    ]
+    assert (facts.last_error, facts.error_age) == ("llm: APIConnectionError", 2.0)
+
+
+@pytest.mark.parametrize(
+    ("room", "row"),
+    [
+        ("agent-7-room", "7"),
+        ("lobby", "7@lobby"),
+        ("agent-8-room", "7@agent-8-room"),
+        ("x" * 256, "7@" + "x" * 198),
+    ],
+)
+def test_each_room_of_an_agent_is_a_row_of_its_own(room: str, row: str) -> None:
+    assert row_id(AgentId("7"), room) == row
+
+
+def test_a_prompt_is_not_sent_whole_every_few_seconds() -> None:
+    profile = DEFAULT_PROFILE.model_copy(update={"prompt": "x" * 30_000})
+    state = CallState(
+        room_name="r",
+        phase=Phase.STARTING,
+        humans=(),
+        since=0,
+        grace_left=None,
+        is_ready=True,
+        failing={},
+        last_error=None,
+        error_age=None,
+        idle=0,
+    )
+    facts = call_facts(
+        state,
+        agent_id=AgentId("7"),
+        profile=profile,
+        providers=resolve_providers(SETTINGS),
+        settings=SETTINGS,
+    )
+    assert len(facts.prompt or "") == 4_000
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "words"),
+    [
+        ({}, Said.RUNNING, "2 calls of 24"),
+        ({"n_calls": 1}, Said.RUNNING, "1 call of 24"),
+        ({"is_registered": False, "is_connected": False}, Said.STARTING, "waits for LiveKit"),
+        ({"is_draining": True}, Said.WARNING, "takes no new calls, and ends when 2 calls have ended"),
+    ],
+)
+def test_a_worker_says_what_it_does(fields: dict[str, Any], status: Said, words: str) -> None:
+    facts = worker(**fields)
+    assert facts.status is status
+    assert words in (facts.reason or "")
+
+
+def test_a_worker_without_livekit_or_without_a_place_says_so() -> None:
+    assert [hint.points for hint in worker(is_connected=False).hints] == [50]
+    assert [hint.points for hint in worker(is_full=True).hints] == [10]
+    assert worker(is_registered=False, is_connected=False).hints == (), "it has only just started"
+
+
+def test_a_workers_row_has_a_name_of_its_own_or_the_hosts() -> None:
+    assert worker().agent_id == "worker-box"
+    assert worker(Settings()).agent_id == f"worker-{socket.gethostname()}"
+    named = worker(Settings(agent_id="blue", agent_name="Blue", agent_deployment="cloud"))
+    assert (named.agent_id, named.name, named.deployment) == ("blue", "Blue", Deployment.CLOUD)
