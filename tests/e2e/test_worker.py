@@ -187,7 +187,6 @@ async def test_the_worker_does_not_grow_over_many_calls(
 ) -> None:
     """Complaint 22: joins and leaves, four rooms at a time; the first twenty fill the caches."""
     async with Worker(livekit.address, models_url=models.url, env={"GRACE_PERIOD": "0"}) as worker:
-
         lost: list[str] = []
 
         async def visit(number: int) -> None:
