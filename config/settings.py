@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     """Port of the worker's own health page; 0 = any free one, so that several workers fit on a host."""
 
     journal_days: int = Field(default=30, ge=0, le=3_650)
-    """Days that conversations are kept on this machine; 0 = they are not written at all."""
+    """Days that conversations are kept, on this machine and in the registry; 0 = they are not written at all."""
 
     local_models_url: HttpUrl = "http://127.0.0.1:8090"
     """Where the models of this machine answer. Used for whatever has no key and no URL."""
@@ -192,6 +192,21 @@ class Settings(BaseSettings):
 
     history_days: int = Field(default=30, ge=1, le=3_650)
     """Days that the registry keeps changes of status."""
+
+    registry_agents_file: str = "agents.toml"
+    """File on the registry's host that says which agent processes it may start; relative to its working folder."""
+
+    room_keeping: bool = True
+    """Whether the registry keeps an agent in every room with a human, once it has LiveKit's URL and keys."""
+
+    room_interval: float = Field(default=5.0, ge=0.5, le=60, allow_inf_nan=False)
+    """Seconds between two looks at all rooms. Webhooks and beats wake it sooner; this is for what they miss."""
+
+    room_health_interval: float = Field(default=10.0, ge=1, le=600, allow_inf_nan=False)
+    """Seconds between two looks at each room's participants, and at how agents without beats are."""
+
+    room_garbage_interval: float = Field(default=30.0, ge=5, le=3_600, allow_inf_nan=False)
+    """Seconds between two collections of rooms and agents that nobody needs; found twice, they go."""
 
     def replace(self, **fields: object) -> Settings:
         """A copy with some fields replaced, checked like the rest.

@@ -20,9 +20,9 @@ from session.leaving import LEAVING_TIMEOUT, Step, take_steps
 from session.linking import choose_linked
 from session.room_end import leave_behind
 from session.room_hold import RoomHold, needs_hold
-from session.roster import INCARNATION, LEAVING, Human, humans_among
+from session.roster import Human, humans_among
 from session.server_api import ServerApi
-from wire import AgentId
+from wire import INCARNATION, LEAVING, STATUS_METHOD, AgentId
 
 logger = logging.getLogger(__name__)
 
@@ -282,7 +282,7 @@ class Call:
     async def _ask_elder(self, elder: str) -> str:
         return await self._room.local_participant.perform_rpc(
             destination_identity=elder,
-            method=rpc.STATUS,
+            method=STATUS_METHOD,
             payload=rpc.payload(self._server_api, self._room.name),
             response_timeout=duplicates.ASK_TIMEOUT,
         )

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from livekit import rtc
 
-from session.roster import INCARNATION, LEAVING
+from wire import INCARNATION, LEAVING
 
 logger = logging.getLogger(__name__)
 

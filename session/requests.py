@@ -9,8 +9,16 @@ from collections.abc import Callable
 from livekit.agents import JobRequest
 from livekit.protocol import agent
 
-from session.roster import AGENT_ID, INCARNATION, OURS
-from wire import AgentId, AgentIdError, Profile, agent_id_in_metadata, agent_id_in_room
+from wire import (
+    AGENT_ID,
+    INCARNATION,
+    OURS,
+    AgentId,
+    AgentIdError,
+    Profile,
+    agent_id_in_metadata,
+    agent_id_in_room,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,9 @@ from typing import Any
 from livekit import rtc
 
 from session.server_api import NotAllowedError, ServerApi
+from wire import LEAVE_METHOD, STATUS_METHOD
 
 logger = logging.getLogger(__name__)
-
-STATUS = "roomkeeper.status"
-LEAVE = "roomkeeper.leave"
 
 _NOT_ALLOWED = 1403
 """RpcError codes below 1000 are the SDK's own; this one reads like HTTP's 403."""
@@ -50,8 +48,8 @@ def register(
         leave()
         return json.dumps({"leaving": True})
 
-    participant.register_rpc_method(STATUS, on_status)
-    participant.register_rpc_method(LEAVE, on_leave)
+    participant.register_rpc_method(STATUS_METHOD, on_status)
+    participant.register_rpc_method(LEAVE_METHOD, on_leave)
 
 
 def payload(server_api: ServerApi, room_name: str) -> str:

@@ -13,7 +13,8 @@ import jwt
 from livekit import api
 
 from config import LiveKitLogin
-from session.roster import OURS, Human, humans_among
+from session.roster import Human, humans_among
+from wire import OURS
 
 logger = logging.getLogger(__name__)
 

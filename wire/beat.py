@@ -91,6 +91,20 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, r
     llm: _Line | None = None
     """Language model in use."""
 
+    is_connected: bool = True
+    """LiveKit is in reach; if not, the agent reconnects by itself."""
+
+    closing: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    """Why the agent leaves; None = it does not."""
+
+
+class Joining(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """A job that a worker has taken and whose agent is not in its room yet."""
+
+    room: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    age: _Seconds = 0.0
+    """Seconds since the job was taken."""
+
 
 class Beat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """One full statement of an agent. On the wire: a JSON object with these names in camelCase."""
@@ -142,6 +156,8 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename
     """Seconds that the main event loop is late; None = there is none, or it is not watched."""
 
     call: CallFacts | None = None
+    joining: Annotated[tuple[Joining, ...], msgspec.Meta(max_length=200)] = ()
+    """Of a worker: jobs whose agents are on their way."""
 
 
 _decoder = msgspec.json.Decoder(Beat)
@@ -151,7 +167,7 @@ _FACTS = attrgetter(
     "incarnation", "status", "kind", "name", "description", "model", "voice", "temperature", "prompt",
     "process_id", "host", "port", "deployment", "reason", "hints", "last_error",
 )  # fmt: skip
-_CALL_FACTS = attrgetter("room", "phase", "humans", "llm")
+_CALL_FACTS = attrgetter("room", "phase", "humans", "llm", "is_connected", "closing")
 
 
 def decode_beat(data: bytes) -> Beat:
@@ -180,6 +196,8 @@ def same_facts(one: Beat, other: Beat) -> bool:
     """Whether two beats differ at most in what changes all the time: counters, ages and measurements."""
     if _FACTS(one) != _FACTS(other):
         return False
+    if [job.room for job in one.joining] != [job.room for job in other.joining]:
+        return False
     if one.call is None or other.call is None:
         return one.call is other.call
     return bool(_CALL_FACTS(one.call) == _CALL_FACTS(other.call))
@@ -207,10 +225,13 @@ def check_texts(beat: Beat) -> None:
         "reason": beat.reason,
         "lastError": beat.last_error,
     }
+    for index, job in enumerate(beat.joining):
+        lines[f"joining[{index}].room"] = job.room
     for index, hint in enumerate(beat.hints):
         lines[f"hints[{index}].text"] = hint.text
     if beat.call is not None:
         lines |= {"call.room": beat.call.room, "call.phase": beat.call.phase, "call.llm": beat.call.llm}
+        lines["call.closing"] = beat.call.closing
         for index, guest in enumerate(beat.call.humans):
             lines[f"call.humans[{index}].identity"] = guest.identity
             lines[f"call.humans[{index}].role"] = guest.role

@@ -126,7 +126,7 @@ MAX_FRAME_BYTES = 16 * MAX_BEAT_BYTES
 """Largest frame: 200 log lines of 4,000 characters do not fit, so a sender cuts its lines."""
 
 
-def encode(message: Reply | Errors | Up | Down) -> bytes:
+def encode(message: msgspec.Struct) -> bytes:
     """`message` as JSON, in one line."""
     return _encoder.encode(message)
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import pytest
 from livekit import api, rtc
 
-from session.roster import Human, Role, humans_among, is_human
+from session.roster import RTC_HUMAN_KINDS, Human, Role, humans_among
 from session.server_api import API_HUMAN_KINDS
+from wire import is_human
 
 Kind = rtc.ParticipantKind
 
@@ -48,7 +49,15 @@ class Someone:
     ],
 )
 def test_is_human(someone: Someone, human: bool) -> None:
-    assert is_human(kind=someone.kind, identity=someone.identity, attributes=someone.attributes) is human
+    assert (
+        is_human(
+            human_kinds=RTC_HUMAN_KINDS,
+            kind=someone.kind,
+            identity=someone.identity,
+            attributes=someone.attributes,
+        )
+        is human
+    )
 
 
 def test_roles_and_order() -> None:

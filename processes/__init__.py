@@ -1,0 +1,1 @@
+"""Starts, stops and watches agent processes on this host."""

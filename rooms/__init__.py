@@ -1,0 +1,1 @@
+"""An agent in every room with a human: observes rooms, decides, and acts once, safely."""

@@ -1,0 +1,1 @@
+"""What to do about a room: at most one thing. Pure."""

@@ -1,0 +1,128 @@
+"""What a session tells the registry to keep: its conversation as it happens, and how it ended. Pure.
+
+Sent by `PUT /api/sessions/<incarnation>`. Each report can be sent again: turns are numbered, and everything else is
+a full statement.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+
+from wire.beat import Key
+from wire.errors import BeatError, describe
+
+_T = TypeVar("_T")
+
+SESSIONS_PATH = "/api/sessions"
+
+MAX_REPORT_BYTES = 1_000_000
+MAX_TURNS = 100
+"""Turns in one report; what is more waits for the next one."""
+
+MAX_TURN = 8_000
+"""Characters of a turn; a longer one is cut by the sender."""
+
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """What one side said."""
+
+    number: _Count
+    """Counts the turns of its session from 0."""
+
+    role: Literal["user", "assistant"]
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TURN)]
+    age: _Seconds = 0.0
+    """Seconds since it was said."""
+
+    interrupted: bool = False
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How a session ended."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+    """A close reason."""
+
+    exit_code: int | None = None
+    """Of its process, as it means to end; None = nobody knows."""
+
+
+class SessionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """A session, by its own account."""
+
+    agent_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    row_id: Key
+    """Id of its row among the agents."""
+
+    room: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    room_sid: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    job_id: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    host: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    age: _Seconds = 0.0
+    """Seconds since it began."""
+
+    resumes: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    """Incarnation of the session whose conversation it goes on with."""
+
+    most_humans: _Count = 0
+    """Most humans at once."""
+
+    turns: Annotated[tuple[Turn, ...], msgspec.Meta(max_length=MAX_TURNS)] = ()
+    """Those that were not acknowledged yet, in order."""
+
+    usage: Annotated[tuple[dict[str, Any], ...], msgspec.Meta(max_length=50)] = ()
+    """What each model has used, one object for each."""
+
+    ended: Ended | None = None
+
+
+class ReportTaken(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer to a report that is durable."""
+
+    n_turns: int
+    """Turns with a smaller number are kept, and need not be sent again."""
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of `GET /api/sessions/<incarnation>/turns`: the last turns, oldest first, with those of the sessions
+    that this one went on with before them."""
+
+    turns: tuple[Turn, ...]
+
+
+_report = msgspec.json.Decoder(SessionReport)
+_taken = msgspec.json.Decoder(ReportTaken)
+_conversation = msgspec.json.Decoder(Conversation)
+
+
+def decode_report(data: bytes) -> SessionReport:
+    """A report from its JSON.
+
+    Raises:
+        BeatError: Not JSON, or a field is missing or wrong, or too large.
+    """
+    if len(data) > MAX_REPORT_BYTES:
+        raise BeatError(f"the report is {len(data):,} bytes long; at most {MAX_REPORT_BYTES:,} are taken")
+    return _decoded(_report, data)
+
+
+def decode_taken(data: bytes) -> ReportTaken:
+    """The answer to a report. Raises `BeatError` as `decode_report`."""
+    return _decoded(_taken, data)
+
+
+def decode_conversation(data: bytes) -> Conversation:
+    """A conversation. Raises `BeatError` as `decode_report`."""
+    return _decoded(_conversation, data)
+
+
+def _decoded(decoder: msgspec.json.Decoder[_T], data: bytes) -> _T:
+    try:
+        return decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BeatError(describe(error, data)) from error
