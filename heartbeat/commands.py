@@ -27,7 +27,9 @@ ORDER_TIMEOUT = 10.0
 
 PRESENT = "process_present"
 GONE = "process_gone"
-"""What a probe finds; the words of the registry's API for evidence."""
+UNSURE = "process_unsure"
+"""What a probe finds; the first two are the words of the registry's API for evidence. Unsure: a process has the
+number and another age. It may be another one, or the machine's clocks have jumped; the registry asks elsewhere."""
 
 _REMEMBERED = 64
 """Orders whose outcome is kept. One that comes again, because the outcome was lost, is not carried out again."""
@@ -99,17 +101,19 @@ def probe(command: Command) -> Outcome:
         pid, age = int(command.args["pid"]), float(command.args["age"])
     except (KeyError, ValueError, OverflowError) as error:
         return Outcome(id=command.id, ok=False, detail=f'a probe needs the numbers "pid" and "age": {error}')
-    return Outcome(id=command.id, ok=True, detail=PRESENT if _is_present(pid, age) else GONE)
+    return Outcome(id=command.id, ok=True, detail=_found(pid, age))
 
 
-def _is_present(pid: int, age: float) -> bool:
+def _found(pid: int, age: float) -> str:
     try:
         process = psutil.Process(pid)
         found = process_age(process, now=time.time())
         is_dead = process.status() == psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, ValueError, OverflowError):
-        return False
-    return not is_dead and (found is None or abs(found - age) <= _SAME_START)
+        return GONE
+    if is_dead:
+        return GONE
+    return PRESENT if found is None or abs(found - age) <= _SAME_START else UNSURE
 
 
 async def _call(on_order: OnOrder, command: Command) -> Outcome | None:

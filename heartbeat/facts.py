@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from heartbeat.texts import one_line, paragraphs
-from wire import MAX_BEAT_BYTES, Beat, CallFacts, Deployment, Guest, Hint, Kind, Said, encode_beat
+from wire import MAX_BEAT_BYTES, Beat, CallFacts, Deployment, Guest, Hint, Joining, Kind, Said, encode_beat
 
 _LINE = 200
 _TEXT = 2_000
@@ -17,6 +17,8 @@ _PROMPT = 32_000
 _MOST_HINTS = 20
 _MOST_HUMANS = 200
 _FEW_HUMANS = 20  # of a beat that would be too large with all of them
+_MOST_JOINING = 200
+_FEW_JOINING = 20
 _LONGEST = 1e9
 _LARGEST_INT = 2**53
 
@@ -43,6 +45,8 @@ class Facts:
     error_age: float | None = None
     idle: float | None = None
     call: CallFacts | None = None
+    joining: tuple[Joining, ...] = ()
+    takes_jobs: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +107,8 @@ def beat_of(
         rss=None if reading.rss is None else min(reading.rss, _LARGEST_INT),
         loop_lag=_number(reading.loop_lag, _LONGEST),
         call=None if facts.call is None else _call(facts.call),
+        joining=tuple(map(_joining, facts.joining[:_MOST_JOINING])),
+        takes_jobs=facts.takes_jobs,
     )
     return _fitted(beat)
 
@@ -114,7 +120,7 @@ def goodbye(facts: Facts, reason: str) -> Facts:
 
 def _fitted(beat: Beat) -> Beat:
     """`beat` with less in it, as far as it is too large."""
-    for shrink in (_less_prompt, _fewer_humans, _no_hints, _no_description, _no_prompt):
+    for shrink in (_less_prompt, _fewer_humans, _fewer_joining, _no_hints, _no_description, _no_prompt):
         excess = len(encode_beat(beat)) - MAX_BEAT_BYTES
         if excess <= 0:
             return beat
@@ -134,6 +140,10 @@ def _fewer_humans(beat: Beat, _: int) -> Beat:
     if call is None:
         return beat
     return msgspec.structs.replace(beat, call=msgspec.structs.replace(call, humans=call.humans[:_FEW_HUMANS]))
+
+
+def _fewer_joining(beat: Beat, _: int) -> Beat:
+    return msgspec.structs.replace(beat, joining=beat.joining[:_FEW_JOINING])
 
 
 def _no_hints(beat: Beat, _: int) -> Beat:
@@ -159,7 +169,13 @@ def _call(call: CallFacts) -> CallFacts:
         since=_number(call.since, _LONGEST) or 0.0,
         grace_left=_number(call.grace_left, _LONGEST),
         llm=_line(call.llm),
+        is_connected=call.is_connected,
+        closing=None if call.closing is None else one_line(call.closing, 40),
     )
+
+
+def _joining(job: Joining) -> Joining:
+    return Joining(room=one_line(job.room, 256) or "unnamed", age=_number(job.age, _LONGEST) or 0.0)
 
 
 def _hint(hint: Hint, mask: Callable[[str], str]) -> Hint:

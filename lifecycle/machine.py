@@ -60,7 +60,8 @@ class CloseReason(enum.Enum):
     WORKER_SHUTDOWN = "worker_shutdown"  # the worker is being stopped
     DUPLICATE = "duplicate"  # an older agent is in the room
     PIPELINE_ENDED = "pipeline_ended"  # the agent's session closed and cannot be used again
-    ROOM_CLOSED = "room_closed"  # LiveKit closed the room or removed the agent
+    ROOM_CLOSED = "room_closed"  # LiveKit closed the room
+    REMOVED = "removed"  # somebody with the keys removed the agent from its room
     FAILED = "failed"  # the call could not be set up, or an error escaped
 
     @property

@@ -18,7 +18,7 @@ from wire.beat import (
     same_facts,
 )
 from wire.errors import BeatError
-from wire.job_metadata import job_metadata, resumes_in
+from wire.job_metadata import job_metadata, resumes_in, successors_metadata
 from wire.line import (
     BEATS_PATH,
     LINE_PATH,
@@ -134,4 +134,5 @@ __all__ = [
     "resumes_in",
     "role_of",
     "same_facts",
+    "successors_metadata",
 ]

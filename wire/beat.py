@@ -159,13 +159,16 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename
     joining: Annotated[tuple[Joining, ...], msgspec.Meta(max_length=200)] = ()
     """Of a worker: jobs whose agents are on their way."""
 
+    takes_jobs: bool | None = None
+    """Of a worker: LiveKit has taken it, is in its reach, and it is not about to end; None = it does not say."""
+
 
 _decoder = msgspec.json.Decoder(Beat)
 _encoder = msgspec.json.Encoder()
 
 _FACTS = attrgetter(
     "incarnation", "status", "kind", "name", "description", "model", "voice", "temperature", "prompt",
-    "process_id", "host", "port", "deployment", "reason", "hints", "last_error",
+    "process_id", "host", "port", "deployment", "reason", "hints", "last_error", "takes_jobs",
 )  # fmt: skip
 _CALL_FACTS = attrgetter("room", "phase", "humans", "llm", "is_connected", "closing")
 

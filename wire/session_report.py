@@ -48,7 +48,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
     """A close reason."""
 
-    exit_code: int | None = None
+    exit_code: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**32)] | None = None
     """Of its process, as it means to end; None = nobody knows."""
 
 

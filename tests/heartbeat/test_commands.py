@@ -12,7 +12,7 @@ import time
 import psutil
 import pytest
 
-from heartbeat.commands import GONE, PRESENT, Orders
+from heartbeat.commands import GONE, PRESENT, UNSURE, Orders
 from wire import Command, Order, Outcome
 
 
@@ -123,7 +123,7 @@ async def test_a_process_that_lives_is_found() -> None:
     age = time.time() - psutil.Process().create_time()
     orders = Orders({})
     assert await outcome(orders, command("probe", "1", pid=os.getpid(), age=age + 1)) == (True, PRESENT)
-    assert await outcome(orders, command("probe", "2", pid=os.getpid(), age=age + 100)) == (True, GONE)
+    assert await outcome(orders, command("probe", "2", pid=os.getpid(), age=age + 100)) == (True, UNSURE)
 
 
 async def test_a_process_that_died_is_gone_even_if_nobody_has_buried_it() -> None:

@@ -14,6 +14,7 @@ from wire import (
     CallFacts,
     Guest,
     Hint,
+    Joining,
     Kind,
     Said,
     check_texts,
@@ -35,7 +36,13 @@ def beat(said: Facts, measured: Reading | None = None) -> Beat:
 
 
 def test_a_beat_says_what_the_owner_says_and_what_is_measured() -> None:
-    call = CallFacts(room="agent-1-room", phase="active", humans=(Guest(identity="anna", role="coach"),))
+    call = CallFacts(
+        room="agent-1-room",
+        phase="closing",
+        humans=(Guest(identity="anna", role="coach"),),
+        is_connected=False,
+        closing="operator",
+    )
     made = beat(
         facts(kind=Kind.SESSION, status=Said.WARNING, reason="slow", model="m", temperature=0.5, call=call),
         Reading(process_id=42, process_age=3.0, cpu=1.5, rss=1_000, loop_lag=0.25),
@@ -50,6 +57,11 @@ def test_a_beat_says_what_the_owner_says_and_what_is_measured() -> None:
         0.25,
     )
     assert made.call == call
+
+
+def test_a_worker_says_which_of_its_agents_are_on_their_way() -> None:
+    joining = (Joining(room="agent-1-room", age=0.5), Joining(room="agent-2-room"))
+    assert beat(facts(kind=Kind.WORKER, joining=joining)).joining == joining
 
 
 @pytest.mark.parametrize(
@@ -88,6 +100,12 @@ def test_a_beat_says_what_the_owner_says_and_what_is_measured() -> None:
             ),
             id="everything at once",
         ),
+        pytest.param(
+            facts(joining=tuple(Joining(room="\U0001f600" * 999, age=-1.0) for _ in range(999))),
+            id="many agents on their way",
+        ),
+        pytest.param(facts(joining=(Joining(room="\x00"), Joining(room="", age=math.inf))), id="odd rooms"),
+        pytest.param(facts(call=CallFacts(room="r", phase="closing", closing="x\n" * 99)), id="an odd end"),
     ],
 )
 def test_what_the_registry_would_refuse_is_cut(said: Facts) -> None:
