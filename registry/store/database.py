@@ -8,22 +8,29 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
+from registry.store.keeper_lock import KeeperLock
 from registry.store.rows import Values
 
 
 class Database(Protocol):
-    """One kind of database. Connections come from its engine and are in a transaction."""
+    """One kind of database. Connections come from its engine and are in a transaction.
+
+    Rows are in the order of `columns_of` their table.
+    """
 
     place: str
     """For people: the kind, and where it is. Without user name and password."""
 
     engine: sa.Engine
 
-    def upsert_agents(self, connection: sa.Connection, rows: Sequence[Values]) -> None:
-        """Write rows of `local_agents`, all of different agents."""
+    def upsert(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Values]) -> None:
+        """Write rows over those that have the same key. The keys of `rows` differ."""
 
-    def add_changes(self, connection: sa.Connection, rows: Sequence[Values]) -> None:
-        """Append rows to `status_changes`."""
+    def append(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Values]) -> None:
+        """Add rows to a table whose ids the database gives."""
+
+    def add_missing(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Values]) -> int:
+        """Add those rows whose keys are not there yet. Returns how many those were."""
 
     def touch(self, connection: sa.Connection, heard: Sequence[tuple[str, datetime]]) -> None:
         """Write last heartbeats; of agents that are not there, nothing."""
@@ -33,6 +40,9 @@ class Database(Protocol):
 
     def explain(self, error: sa.exc.DBAPIError) -> str:
         """What happened and the way out, in one sentence."""
+
+    def keeper_lock(self) -> KeeperLock:
+        """A new one, which nobody holds through it yet."""
 
     def check(self) -> None:
         """Find what a query on an open connection does not.

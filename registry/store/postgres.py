@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from registry.store.database import first_line
 from registry.store.errors import StoreError
+from registry.store.keeper_lock import KeeperLock
+from registry.store.postgres_lock import PostgresLock
 from registry.store.rows import Values
-from registry.store.tables import AGENT_COLUMNS, AGENTS, CHANGE_COLUMNS, CHANGES
+from registry.store.tables import AGENTS, columns_of, is_json
 
 _DEFAULTS = {
     "application_name": "roomkeeper",
@@ -69,40 +72,40 @@ _SENTENCES = {
 """Of refused connections, which come without a code."""
 
 
-def _given(table: sa.Table, columns: Sequence[str]) -> sa.Select[Any]:
+def _given(table: sa.Table) -> sa.Select[Any]:
     """The rows in the parameter `rows`, a list of objects as JSON text.
 
     One parameter for all of them costs this process 10 µs an agent, where the driver's `executemany` costs 19,
     and heartbeats 3 instead of 11; beside a thread that never pauses it is also done in half the time
     (psycopg 3.3, 200 agents). The server reads it without Python's lock.
     """
-    types = {name: sa.Text() if _is_json(table, name) else table.c[name].type for name in columns}
+    columns = [table.c[name] for name in columns_of(table)]
     parameter = sa.cast(sa.bindparam("rows", type_=sa.Text), sa.JSON)
     given = (
         sa.func.json_to_recordset(parameter)
-        .table_valued(*(sa.column(name, type_) for name, type_ in types.items()))
+        .table_valued(*(sa.column(c.name, sa.Text() if is_json(c) else c.type) for c in columns))
         .render_derived(name="given", with_types=True)
     )
-    return sa.select(
-        *(
-            sa.cast(given.c[name], table.c[name].type) if _is_json(table, name) else given.c[name]
-            for name in columns
-        )
-    )
+    return sa.select(*(sa.cast(given.c[c.name], c.type) if is_json(c) else given.c[c.name] for c in columns))
 
 
-def _is_json(table: sa.Table, name: str) -> bool:
-    return isinstance(table.c[name].type, sa.JSON)
+@functools.cache
+def _append(table: sa.Table) -> Insert:
+    return insert(table).from_select(columns_of(table), _given(table))
 
 
-def _upsert() -> sa.Insert:
-    statement = insert(AGENTS).from_select(AGENT_COLUMNS, _given(AGENTS, AGENT_COLUMNS))
-    updates = {name: statement.excluded[name] for name in AGENT_COLUMNS if name != "agentId"}
-    return statement.on_conflict_do_update(index_elements=["agentId"], set_=updates)
+@functools.cache
+def _upsert(table: sa.Table) -> Insert:
+    statement = _append(table)
+    updates = {name: statement.excluded[name] for name in columns_of(table) if name not in table.primary_key}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=updates)
 
 
-_UPSERT = _upsert()
-_APPEND = insert(CHANGES).from_select(CHANGE_COLUMNS, _given(CHANGES, CHANGE_COLUMNS))
+@functools.cache
+def _add_missing(table: sa.Table) -> Insert:
+    statement = _append(table).on_conflict_do_nothing(index_elements=list(table.primary_key))
+    return statement.execution_options(preserve_rowcount=True)  # of an insert it is not kept otherwise
+
 
 # The parameter `heard` is a list of pairs, as JSON text.
 _pairs = sa.cast(sa.bindparam("heard", type_=sa.Text), sa.JSON)
@@ -137,11 +140,14 @@ class PostgresDatabase:
             ) from error
         sa.event.listen(self.engine, "connect", _prepare)
 
-    def upsert_agents(self, connection: sa.Connection, rows: Sequence[Values]) -> None:
-        _insert(connection, _UPSERT, AGENT_COLUMNS, rows)
+    def upsert(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Values]) -> None:
+        _insert(connection, _upsert(table), table, rows)
 
-    def add_changes(self, connection: sa.Connection, rows: Sequence[Values]) -> None:
-        _insert(connection, _APPEND, CHANGE_COLUMNS, rows)
+    def append(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Values]) -> None:
+        _insert(connection, _append(table), table, rows)
+
+    def add_missing(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Values]) -> int:
+        return _insert(connection, _add_missing(table), table, rows)
 
     def touch(self, connection: sa.Connection, heard: Sequence[tuple[str, datetime]]) -> None:
         connection.execute(_TOUCH, {"heard": msgspec.json.encode(heard).decode()})
@@ -149,6 +155,9 @@ class PostgresDatabase:
     def lock_for_migration(self, connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_MIGRATION_TIMEOUT}'")
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+
+    def keeper_lock(self) -> KeeperLock:
+        return PostgresLock(self.engine.url, place=self.place, explain=self.explain)
 
     def explain(self, error: sa.exc.DBAPIError) -> str:
         cause = error.orig
@@ -164,12 +173,15 @@ class PostgresDatabase:
         """Nothing: a query asks the server itself."""
 
 
-def _insert(
-    connection: sa.Connection, statement: sa.Insert, columns: Sequence[str], rows: Sequence[Values]
-) -> None:
+def _insert(connection: sa.Connection, statement: Insert, table: sa.Table, rows: Sequence[Values]) -> int:
+    """Returns how many rows were written."""
+    n_rows = 0
     for start in range(0, len(rows), _MAX_PORTION):
-        objects = [dict(zip(columns, row, strict=True)) for row in rows[start : start + _MAX_PORTION]]
-        connection.execute(statement, {"rows": msgspec.json.encode(objects).decode()})
+        objects = [
+            dict(zip(columns_of(table), row, strict=True)) for row in rows[start : start + _MAX_PORTION]
+        ]
+        n_rows += connection.execute(statement, {"rows": msgspec.json.encode(objects).decode()}).rowcount
+    return n_rows
 
 
 def _prepare(connection: Any, entry: sa.pool.ConnectionPoolEntry) -> None:

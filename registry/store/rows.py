@@ -6,28 +6,26 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import msgspec
-import sqlalchemy as sa
 
 from registry.records import AgentRow, Change, Forced, Reason, Status
 from registry.store.moments import moment_text
-from registry.store.tables import AGENTS, CHANGES
-from wire import Beat, CallFacts, Deployment, Guest, Hint, Kind, Said
+from registry.store.tables import AGENTS, CHANGES, read
+from wire import Beat, CallFacts, Deployment, Guest, Hint, Joining, Kind, Said
 
-Values: TypeAlias = tuple[str | int | float | None, ...]
+Values: TypeAlias = tuple[str | int | float | bool | None, ...]
 """Moments and lists are texts: both databases take them so, and both can take many rows as one parameter."""
 
-READ_AGENTS = sa.select(
-    *(sa.cast(column, sa.Text) if isinstance(column.type, sa.JSON) else column for column in AGENTS.columns)
-)
+READ_AGENTS = read(AGENTS)
 """Its rows are what `agent_from` reads."""
 
-READ_CHANGES = sa.select(CHANGES)
+READ_CHANGES = read(CHANGES)
 """Its rows are what `change_from` reads."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_reasons = msgspec.json.Decoder(tuple[Reason, ...]).decode
 _decode_hints = msgspec.json.Decoder(tuple[Hint, ...]).decode
 _decode_humans = msgspec.json.Decoder(tuple[Guest, ...]).decode
+_decode_joining = msgspec.json.Decoder(tuple[Joining, ...]).decode
 
 # A third of the price of calling the enum, and there are four of them in each of ten thousand rows.
 _STATUS = {member.value: member for member in Status}
@@ -37,7 +35,7 @@ _DEPLOYMENT = {member.value: member for member in Deployment}
 
 
 def agent_values(row: AgentRow) -> Values:
-    """`row` in the order of `AGENT_COLUMNS`."""
+    """`row` in the order of the columns of `AGENTS`."""
     beat, call, forced = row.beat, row.beat.call, row.forced
     return (
         beat.agent_id,
@@ -80,7 +78,7 @@ def agent_values(row: AgentRow) -> Values:
         beat.rss,
         beat.loop_lag,
         *(
-            (None, None, None, None, None, None)
+            (None, None, None, None, None, None, None, None)
             if call is None
             else (
                 call.room,
@@ -89,8 +87,12 @@ def agent_values(row: AgentRow) -> Values:
                 call.since,
                 call.grace_left,
                 call.llm,
+                call.is_connected,
+                call.closing,
             )
         ),
+        _encode(beat.joining).decode() if beat.joining else "[]",
+        beat.takes_jobs,
         moment_text(row.first_seen_at),
         moment_text(row.updated_at),
     )
@@ -109,7 +111,7 @@ def agent_from(values: Sequence[Any]) -> AgentRow:
         status, health, reasons, cause, status_since,
         forced_status, forced_health, forced_by, forced_reason, forced_at,
         last_error, error_age, error_at, idle, active_at, cpu, rss, loop_lag,
-        room, phase, humans, since, grace_left, llm,
+        room, phase, humans, since, grace_left, llm, is_connected, closing, joining, takes_jobs,
         first_seen_at, updated_at,
     ) = values  # fmt: skip
     return AgentRow(
@@ -149,7 +151,11 @@ def agent_from(values: Sequence[Any]) -> AgentRow:
                 since=since,
                 grace_left=grace_left,
                 llm=llm,
+                is_connected=is_connected is not False,
+                closing=closing,
             ),
+            joining=() if joining == "[]" else _decode_joining(joining),
+            takes_jobs=takes_jobs,
         ),
         status=_STATUS[status],
         health=health,
@@ -174,7 +180,7 @@ def agent_from(values: Sequence[Any]) -> AgentRow:
 
 
 def change_values(change: Change) -> Values:
-    """`change` in the order of `CHANGE_COLUMNS`."""
+    """`change` in the order of the columns of `CHANGES`, but for its id."""
     return (
         moment_text(change.at),
         change.agent_id,

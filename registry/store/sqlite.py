@@ -18,15 +18,17 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from registry.store.database import first_line
 from registry.store.errors import StoreError
+from registry.store.file_lock import FileLock
+from registry.store.keeper_lock import KeeperLock
 from registry.store.moments import moment_text
 from registry.store.rows import Values
-from registry.store.tables import AGENT_COLUMNS, AGENTS, CHANGE_COLUMNS, CHANGES
+from registry.store.tables import AGENTS, columns_of
 
 _BUSY_TIMEOUT = 5.0
 """Seconds to wait for another program's write. The URL may say otherwise: ``sqlite:////path?timeout=1``."""
 
 _MAX_PORTION = 128
-"""Rows in one statement, a power of two. SQLite takes 32,766 parameters, which are 697 agents."""
+"""Rows in one statement, a power of two. SQLite takes 32,766 parameters, which are 642 agents."""
 
 _WAYS_OUT = {
     sqlite3.SQLITE_BUSY: "another program holds its lock; let that program finish or end it",
@@ -93,11 +95,14 @@ class SqliteDatabase:
         sa.event.listen(self.engine, "connect", _prepare)
         sa.event.listen(self.engine, "begin", _begin)
 
-    def upsert_agents(self, connection: sa.Connection, rows: Sequence[Values]) -> None:
-        _insert(connection, rows, _upsert_sql)
+    def upsert(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Values]) -> None:
+        _insert(connection, table, rows, _upsert_sql)
 
-    def add_changes(self, connection: sa.Connection, rows: Sequence[Values]) -> None:
-        _insert(connection, rows, _append_sql)
+    def append(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Values]) -> None:
+        _insert(connection, table, rows, _append_sql)
+
+    def add_missing(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Values]) -> int:
+        return _insert(connection, table, rows, _add_missing_sql)
 
     def touch(self, connection: sa.Connection, heard: Sequence[tuple[str, datetime]]) -> None:
         pairs = [(agent_id, moment_text(at)) for agent_id, at in heard]
@@ -105,6 +110,9 @@ class SqliteDatabase:
 
     def lock_for_migration(self, connection: sa.Connection) -> None:
         """Nothing: a transaction that writes is alone in the file from its begin."""
+
+    def keeper_lock(self) -> KeeperLock:
+        return FileLock(self._path.with_name(f"{self._path.name}.keeper"))
 
     def explain(self, error: sa.exc.DBAPIError) -> str:
         cause = error.orig
@@ -120,9 +128,19 @@ class SqliteDatabase:
             raise StoreError(f"{self.place}: the file is gone; start the registry again to have a new one")
 
 
-def _insert(connection: sa.Connection, rows: Sequence[Values], statement: Callable[[int], str]) -> None:
-    for portion in _portions(rows):
-        connection.exec_driver_sql(statement(len(portion)), tuple(chain.from_iterable(portion)))
+def _insert(
+    connection: sa.Connection,
+    table: sa.Table,
+    rows: Sequence[Values],
+    statement: Callable[[sa.Table, int], str],
+) -> int:
+    """Returns how many rows were written."""
+    return sum(
+        connection.exec_driver_sql(
+            statement(table, len(portion)), tuple(chain.from_iterable(portion))
+        ).rowcount
+        for portion in _portions(rows)
+    )
 
 
 def _portions(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:
@@ -135,15 +153,23 @@ def _portions(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:
 
 
 @functools.cache
-def _upsert_sql(n_rows: int) -> str:
-    statement = sqlite.insert(AGENTS).values(dict.fromkeys(AGENT_COLUMNS))
-    updates = {name: statement.excluded[name] for name in AGENT_COLUMNS if name != "agentId"}
-    return _compiled(statement.on_conflict_do_update(index_elements=["agentId"], set_=updates), n_rows)
+def _upsert_sql(table: sa.Table, n_rows: int) -> str:
+    statement = sqlite.insert(table).values(dict.fromkeys(columns_of(table)))
+    updates = {name: statement.excluded[name] for name in columns_of(table) if name not in table.primary_key}
+    return _compiled(
+        statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=updates), n_rows
+    )
 
 
 @functools.cache
-def _append_sql(n_rows: int) -> str:
-    return _compiled(sqlite.insert(CHANGES).values(dict.fromkeys(CHANGE_COLUMNS)), n_rows)
+def _append_sql(table: sa.Table, n_rows: int) -> str:
+    return _compiled(sqlite.insert(table).values(dict.fromkeys(columns_of(table))), n_rows)
+
+
+@functools.cache
+def _add_missing_sql(table: sa.Table, n_rows: int) -> str:
+    statement = sqlite.insert(table).values(dict.fromkeys(columns_of(table)))
+    return _compiled(statement.on_conflict_do_nothing(index_elements=list(table.primary_key)), n_rows)
 
 
 def _compiled(statement: sa.Insert, n_rows: int) -> str:

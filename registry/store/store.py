@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
-from typing import Any, TypeVar
 
-import msgspec
 import sqlalchemy as sa
 
 from registry.records import AgentRow, Change, Status
 from registry.store.database import Database
 from registry.store.errors import StoreError, UnstorableError
+from registry.store.keeper_lock import KeeperLock
 from registry.store.migrate import migrate
 from registry.store.postgres import PostgresDatabase
+from registry.store.profiles import Profiles
+from registry.store.rooms import Rooms
 from registry.store.rows import (
     READ_AGENTS,
     READ_CHANGES,
@@ -27,24 +24,15 @@ from registry.store.rows import (
     change_from,
     change_values,
 )
+from registry.store.sessions import Sessions
 from registry.store.sqlite import SqliteDatabase
 from registry.store.tables import AGENTS, CHANGES
-from registry.store.texts import storable, with_storable_texts
+from registry.store.texts import storable
+from registry.store.transactions import LAST_ID, Transactions, parsed, storing
+from registry.store.wishes import Wishes
 from wire import Said
 
-logger = logging.getLogger(__name__)
-
-_T = TypeVar("_T")
-
-_PRUNE_PORTION = 1_000
-"""Rows in one transaction. Takes some milliseconds; a writer waits no longer than that."""
-
-_PRUNE_PAUSE = 0.02
-"""Seconds between two, in which a writer comes first."""
-
 _OVER = (Status.STOPPED, Status.OFFLINE, Status.UNKNOWN)
-
-_LAST_ID = 2**63 - 1  # the largest that either database can be asked for
 
 # Built once: SQLAlchemy takes longer to build a statement than SQLite to answer it.
 _HISTORY = (
@@ -57,7 +45,7 @@ _PING = sa.select(AGENTS.c.agentId).limit(1)
 
 
 class Store:
-    """Agents and their history in a database. Blocks; may be used from several threads at once.
+    """Agents and their history in a database, and in its parts the rest. Blocks; may be used from several threads.
 
     Nothing is opened before the first call. After a failure the next call tries anew, with a new connection
     where the old one was lost. Every call raises `StoreError` when the database does not do it.
@@ -71,9 +59,11 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        self._database = _choose(url)
-        self._writing = threading.Lock()  # SQLite has one writer, and waits for it by sleeping
-        self._is_closed = False
+        self._transactions = transactions = Transactions(_choose(url))
+        self.sessions = Sessions(transactions)
+        self.profiles = Profiles(transactions)
+        self.rooms = Rooms(transactions)
+        self.wishes = Wishes(transactions)
 
     def migrate(self) -> None:
         """Make or update the tables. Any number of processes may do it at once.
@@ -81,7 +71,7 @@ class Store:
         Raises:
             StoreError: Also when the tables are newer than this program.
         """
-        with self._write() as connection:
+        with self._transactions.write() as connection:
             self._database.lock_for_migration(connection)
             migrate(connection, place=self._database.place)
 
@@ -92,18 +82,7 @@ class Store:
         """
         if not rows and not changes and not removed:
             return
-        try:
-            self._save(rows, changes, [storable(agent_id) for agent_id in removed])
-        except (UnstorableError, UnicodeEncodeError):
-            # One bad text must not keep all others out, and would again at each new try.
-            logger.warning(
-                "texts that the database cannot hold were changed", extra={"action": "database.texts"}
-            )
-            self._save(
-                [with_storable_texts(row) for row in rows],
-                [with_storable_texts(c) for c in changes],
-                [storable(agent_id) for agent_id in removed],
-            )
+        storing(self._save, rows, changes, [storable(agent_id) for agent_id in removed])
 
     def touch(self, heard: Sequence[tuple[str, datetime]]) -> None:
         """Write when agents were last heard. Ids that are not there are ignored."""
@@ -129,9 +108,9 @@ class Store:
             )
         if newest is not None:
             wanted = wanted.order_by(AGENTS.c.lastHeartbeat.desc()).limit(newest)
-        with self._read() as connection:
+        with self._transactions.read() as connection:
             # In portions, so that texts of thousands of rows are not in memory twice.
-            return _parsed(chain.from_iterable(connection.execute(wanted).partitions(1_000)), agent_from)
+            return parsed(chain.from_iterable(connection.execute(wanted).partitions(1_000)), agent_from)
 
     def stopped(self, *, newest: int) -> list[tuple[str, str]]:
         """Id and incarnation of agents that said goodbye, of those that were heard last."""
@@ -141,7 +120,7 @@ class Store:
             .order_by(AGENTS.c.lastHeartbeat.desc())
             .limit(newest)
         )
-        with self._read() as connection:
+        with self._transactions.read() as connection:
             return [(agent_id, incarnation) for agent_id, incarnation in connection.execute(wanted)]
 
     def heard(self) -> dict[str, datetime]:
@@ -149,7 +128,7 @@ class Store:
         wanted = sa.select(AGENTS.c.agentId, AGENTS.c.lastHeartbeat).where(
             AGENTS.c.status.not_in([Status.STOPPED.value, Status.OFFLINE.value])
         )
-        with self._read() as connection:
+        with self._transactions.read() as connection:
             return {agent_id: at for agent_id, at in connection.execute(wanted)}  # noqa: C416
 
     def history(self, agent_id: str, *, limit: int, before: int | None = None) -> list[Change]:
@@ -162,16 +141,11 @@ class Store:
         """
         values = {
             "agent": storable(agent_id),
-            "before": _LAST_ID if before is None else min(before, _LAST_ID),
+            "before": LAST_ID if before is None else min(before, LAST_ID),
             "most": limit,
         }
-        with self._read() as connection:
-            return _parsed(connection.execute(_HISTORY, values), change_from)
-
-    def remove(self, agent_id: str) -> None:
-        """Delete an agent's row; its history stays. May be called twice."""
-        with self._write() as connection:
-            connection.execute(_REMOVE, {"agent": storable(agent_id)})
+        with self._transactions.read() as connection:
+            return parsed(connection.execute(_HISTORY, values), change_from)
 
     def prune(self, before: datetime) -> int:
         """Delete changes from before that moment, and agents not heard since that are stopped, offline or unknown.
@@ -181,22 +155,26 @@ class Store:
         Returns:
             How many rows.
         """
-        n_changes = self._delete_in_portions(CHANGES.c.id, CHANGES.c.at < before)
         is_over = AGENTS.c.status.in_([status.value for status in _OVER])
-        return n_changes + self._delete_in_portions(
-            AGENTS.c.agentId, AGENTS.c.lastHeartbeat < before, is_over
+        return self._transactions.delete_in_portions([CHANGES.c.id], CHANGES.c.at < before) + (
+            self._transactions.delete_in_portions(
+                [AGENTS.c.agentId], AGENTS.c.lastHeartbeat < before, is_over
+            )
         )
+
+    def keeper_lock(self) -> KeeperLock:
+        """What the one of several registries holds that keeps the rooms. Each call makes another holder."""
+        return self._database.keeper_lock()
 
     def ping(self) -> None:
         """Ask for a row, to see that the database answers and has its tables."""
         self._database.check()
-        with self._read() as connection:
+        with self._transactions.read() as connection:
             connection.execute(_PING)
 
     def close(self) -> None:
-        """Close all connections; the store is of no use then. May be called twice."""
-        self._is_closed = True
-        self._database.engine.dispose()
+        """Close all connections but those of locks; the store is of no use then. May be called twice."""
+        self._transactions.close()
 
     def _save(self, rows: Sequence[AgentRow], changes: Sequence[Change], removed: Sequence[str]) -> None:
         # One row for each agent: one statement must not change a row twice. In the order of the ids, so that
@@ -204,57 +182,21 @@ class Store:
         newest = {row.agent_id: row for row in rows}
         agents = [agent_values(newest[agent_id]) for agent_id in sorted(newest)]
         added = [change_values(change) for change in changes]
-        with self._write() as connection:
+        with self._transactions.write() as connection:
             if agents:
-                self._database.upsert_agents(connection, agents)
+                self._database.upsert(connection, AGENTS, agents)
             if added:
-                self._database.add_changes(connection, added)
+                self._database.append(connection, CHANGES, added)
             for agent_id in removed:
                 connection.execute(_REMOVE, {"agent": agent_id})
 
     def _touch(self, heard: Sequence[tuple[str, datetime]]) -> None:
-        with self._write() as connection:
+        with self._transactions.write() as connection:
             self._database.touch(connection, heard)
 
-    def _delete_in_portions(self, key: sa.Column[Any], *conditions: sa.ColumnElement[bool]) -> int:
-        some = sa.select(key).where(*conditions).limit(_PRUNE_PORTION)
-        # The conditions again, because an agent may come back after it was selected.
-        statement = sa.delete(key.table).where(key.in_(some.scalar_subquery()), *conditions)
-        n_rows = 0
-        while True:
-            with self._write() as connection:
-                n_deleted = connection.execute(statement).rowcount
-            n_rows += n_deleted
-            if n_deleted < _PRUNE_PORTION:
-                return n_rows
-            time.sleep(_PRUNE_PAUSE)
-
-    @contextmanager
-    def _write(self) -> Iterator[sa.Connection]:
-        with self._writing, self._transaction(writes=True) as connection:
-            yield connection
-
-    def _read(self) -> AbstractContextManager[sa.Connection]:
-        return self._transaction(writes=False)
-
-    @contextmanager
-    def _transaction(self, *, writes: bool) -> Iterator[sa.Connection]:
-        place = self._database.place
-        if self._is_closed:
-            raise StoreError(f"{place}: the store is closed")
-        try:
-            with (
-                self._database.engine.connect().execution_options(writes=writes) as connection,
-                connection.begin(),
-            ):
-                yield connection
-        except sa.exc.DBAPIError as error:
-            kind = UnstorableError if isinstance(error, sa.exc.DataError) else StoreError
-            raise kind(f"{place}: {self._database.explain(error)}") from error
-        except sa.exc.TimeoutError as error:
-            raise StoreError(
-                f"{place}: too many calls at once, all connections are in use; try again"
-            ) from error
+    @property
+    def _database(self) -> Database:
+        return self._transactions.database
 
 
 def _choose(url: str) -> Database:
@@ -273,17 +215,3 @@ def _choose(url: str) -> Database:
     raise StoreError(
         f"{kind} is no database for the registry; DATABASE_URL takes postgresql:// and sqlite:///"
     )
-
-
-def _parsed(rows: Iterable[Sequence[Any]], parse: Callable[[Sequence[Any]], _T]) -> list[_T]:
-    parsed = []
-    for row in rows:
-        try:
-            parsed.append(parse(row))
-        except (ValueError, KeyError, TypeError, msgspec.MsgspecError):
-            logger.warning(
-                "a row of the database cannot be read; it is ignored",
-                exc_info=True,
-                extra={"action": "database.row", "row": row[0]},
-            )
-    return parsed

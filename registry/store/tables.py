@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -14,6 +17,8 @@ METADATA = sa.MetaData()
 
 JSON_LIST = sa.JSON().with_variant(JSONB(), "postgresql")
 """A list of objects; [] when there is none."""
+
+JSON_OBJECT = sa.JSON().with_variant(JSONB(), "postgresql")
 
 _ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite counts up only what is called INTEGER
 
@@ -72,6 +77,11 @@ AGENTS = sa.Table(
     sa.Column("since", sa.Double),
     sa.Column("graceLeft", sa.Double),
     sa.Column("llm", sa.Text),
+    sa.Column("isConnected", sa.Boolean),  # null: it has no call, or is from before there was this column
+    sa.Column("closing", sa.Text),
+    # Of a worker: jobs whose agents are on their way, and whether it takes more.
+    sa.Column("joining", JSON_LIST, nullable=False, server_default=sa.text("'[]'")),
+    sa.Column("takesJobs", sa.Boolean),
     sa.Column("firstSeen", MOMENT, nullable=False),
     sa.Column("updatedAt", MOMENT, nullable=False),
     sa.Index("local_agents_lastHeartbeat", "lastHeartbeat"),
@@ -95,5 +105,101 @@ CHANGES = sa.Table(
     sqlite_autoincrement=True,  # a number is never given twice, also not after the newest rows were pruned
 )
 
-AGENT_COLUMNS = tuple(column.name for column in AGENTS.columns)
-CHANGE_COLUMNS = tuple(column.name for column in CHANGES.columns if column.name != "id")
+SESSIONS = sa.Table(
+    "agent_sessions",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),  # its incarnation
+    sa.Column("rowId", sa.Text, nullable=False),  # of its row among the agents, which goes sooner
+    sa.Column("agentId", sa.Text, nullable=False),
+    sa.Column("room", sa.Text, nullable=False),
+    sa.Column("roomSid", sa.Text, nullable=False),
+    sa.Column("jobId", sa.Text, nullable=False),
+    sa.Column("host", sa.Text),
+    sa.Column("resumes", sa.Text),  # the session whose conversation it goes on with; it may be gone
+    sa.Column("startedAt", MOMENT, nullable=False),
+    sa.Column("heardAt", MOMENT, nullable=False),
+    sa.Column("endedAt", MOMENT),  # null: it goes on
+    sa.Column("mostHumans", sa.Integer, nullable=False),
+    sa.Column(
+        "nTurns", sa.BigInteger, nullable=False
+    ),  # those with a smaller number came; they may be pruned
+    sa.Column("usage", JSON_LIST, nullable=False),
+    sa.Column("closeReason", sa.Text),
+    sa.Column("exitCode", sa.BigInteger),
+    sa.Index("agent_sessions_startedAt", "startedAt"),
+    sa.Index("agent_sessions_room_startedAt", "room", "startedAt"),
+    sa.Index("agent_sessions_agentId_startedAt", "agentId", "startedAt"),
+    sa.Index("agent_sessions_endedAt", "endedAt"),
+    sa.Index("agent_sessions_heardAt", "heardAt"),
+)
+
+TURNS = sa.Table(
+    "session_turns",
+    METADATA,
+    sa.Column("sessionId", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("interrupted", sa.Boolean, nullable=False),
+    sa.Column("at", MOMENT, nullable=False),
+)
+
+PROFILES = sa.Table(
+    "agent_profiles",
+    METADATA,
+    sa.Column("agentId", sa.Text, primary_key=True),
+    sa.Column("profile", JSON_OBJECT, nullable=False),
+    sa.Column("updatedAt", MOMENT, nullable=False),
+    sa.Column("updatedBy", sa.Text, nullable=False),
+)
+
+ROOM_EVENTS = sa.Table(
+    "room_events",
+    METADATA,
+    sa.Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    sa.Column("at", MOMENT, nullable=False),
+    sa.Column("room", sa.Text, nullable=False),
+    sa.Column("sid", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("evidence", JSON_OBJECT, nullable=False),
+    sa.Index("room_events_room_id", "room", "id"),
+    sa.Index("room_events_at", "at"),
+    sqlite_autoincrement=True,
+)
+
+CLOSURES = sa.Table(
+    "room_closures",
+    METADATA,
+    sa.Column("roomSid", sa.Text, primary_key=True),
+    sa.Column("room", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", MOMENT, nullable=False),
+)
+
+WISHES = sa.Table(
+    "process_wishes",
+    METADATA,
+    sa.Column("processId", sa.Text, primary_key=True),
+    sa.Column("isWanted", sa.Boolean, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", MOMENT, nullable=False),
+)
+
+
+@functools.cache
+def columns_of(table: sa.Table) -> tuple[str, ...]:
+    """Names of the columns that are written: all but a number that the database gives."""
+    return tuple(column.name for column in table.columns if column is not table.autoincrement_column)
+
+
+def read(table: sa.Table) -> sa.Select[Any]:
+    """Whole rows of a table, with JSON as text."""
+    return sa.select(*(sa.cast(column, sa.Text) if is_json(column) else column for column in table.columns))
+
+
+def is_json(column: sa.Column[Any]) -> bool:
+    return isinstance(column.type, sa.JSON)

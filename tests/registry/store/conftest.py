@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from registry.store import Store, sqlite_url
+from registry.store.tables import METADATA
 from stack.errors import StackError
 from stack.postgres import PostgresServer, find_binaries
 
@@ -64,7 +65,7 @@ def url(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
         return made
     shared: sa.Engine = request.getfixturevalue("shared")
     with shared.begin() as connection:
-        connection.execute(sa.text("TRUNCATE local_agents, status_changes RESTART IDENTITY"))
+        connection.execute(sa.text(f"TRUNCATE {', '.join(METADATA.tables)} RESTART IDENTITY"))
     return shared.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 

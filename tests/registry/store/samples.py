@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from registry.records import AgentRow, Change, Forced, Reason, Status
-from wire import Beat, CallFacts, Deployment, Guest, Hint, Kind, Said
+from wire import Beat, CallFacts, Deployment, Guest, Hint, Joining, Kind, Said
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 890_123, tzinfo=UTC)
 
@@ -46,7 +46,11 @@ FULL_BEAT = Beat(
         since=17.1,
         grace_left=42.9,
         llm="gpt-4.1",
+        is_connected=False,
+        closing="humans_left",
     ),
+    joining=(Joining(room="agent-bob-room", age=0.4), Joining(room="agent-eve-room")),
+    takes_jobs=True,
 )
 
 FULL_ROW = AgentRow(

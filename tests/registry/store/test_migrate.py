@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
-from registry.store import Store, StoreError
+from registry.records import Status
+from registry.store import Store, StoreError, migrate
 from registry.store.tables import METADATA, VERSION_TABLE
 from tests.registry.store.conftest import engine_of
-from tests.registry.store.samples import FULL_ROW
+from tests.registry.store.samples import FULL_ROW, agent, change
+from tests.registry.store.session_samples import session, turn
+from wire import CallFacts, Guest
 
 pytestmark = pytest.mark.timeout(20)
+
+FOLDER = Path(migrate.__file__).parent / "migrations"
+
+WRITTEN_AT = datetime(2026, 3, 4, 5, 6, 7, 890_123, tzinfo=UTC)
+
+AS_REVISION_1_WROTE = [
+    """
+    INSERT INTO local_agents (
+        "agentId", name, kind, description, deployment, version, incarnation, sequence, said, hints, "lastHeartbeat",
+        status, reasons, "statusSince", room, phase, humans, since, "firstSeen", "updatedAt"
+    ) VALUES (
+        'ada', '', 'program', '', 'local', 1, '1', 0, 'running', '[]', '2026-03-04T05:06:07.890123Z',
+        'warning', '[]', '2026-03-04T05:06:07.890123Z', 'agent-ada-room', 'active', '[{"identity"\\:"eve"}]', 0,
+        '2026-03-04T05:06:07.890123Z', '2026-03-04T05:06:07.890123Z'
+    )
+    """,
+    """
+    INSERT INTO status_changes (at, "agentId", incarnation, after, reason, by)
+    VALUES ('2026-03-04T05:06:07.890123Z', 'ada', '1', 'warning', 'it beats', 'agent')
+    """,
+]
 
 _REGISTRY = """
 import sys
@@ -43,16 +73,22 @@ def test_the_indexes_are_there(url: str) -> None:
     engine = engine_of(url)
     tables = sa.inspect(engine)
     found = {
-        (name, tuple(index["column_names"]))
-        for name in ("local_agents", "status_changes")
-        for index in tables.get_indexes(name)
+        (name, tuple(index["column_names"])) for name in METADATA.tables for index in tables.get_indexes(name)
     }
     assert found == {
         ("local_agents", ("lastHeartbeat",)),
         ("local_agents", ("status",)),
         ("status_changes", ("agentId", "id")),
         ("status_changes", ("at",)),
+        ("agent_sessions", ("startedAt",)),
+        ("agent_sessions", ("room", "startedAt")),
+        ("agent_sessions", ("agentId", "startedAt")),
+        ("agent_sessions", ("endedAt",)),
+        ("agent_sessions", ("heardAt",)),
+        ("room_events", ("room", "id")),
+        ("room_events", ("at",)),
     }
+    assert tables.get_pk_constraint("session_turns")["constrained_columns"] == ["sessionId", "number"]
     assert tables.get_pk_constraint("local_agents")["constrained_columns"] == ["agentId"]
     engine.dispose()
 
@@ -65,6 +101,36 @@ def test_a_second_migration_keeps_what_is_there(empty_url: str) -> None:
         store.migrate()
         assert store.load() == [FULL_ROW]
         store.close()
+
+
+def test_what_an_older_program_wrote_is_kept(empty_url: str) -> None:
+    engine = engine_of(empty_url)
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in AS_REVISION_1_WROTE:
+            connection.execute(sa.text(statement))
+    engine.dispose()
+    store = Store(empty_url)
+    store.migrate()
+    (row,) = store.load()
+    call = CallFacts(room="agent-ada-room", phase="active", humans=(Guest(identity="eve"),))
+    expected = agent("ada", status=Status.WARNING, heard_at=WRITTEN_AT)
+    assert row == dataclasses.replace(
+        expected,
+        beat=msgspec.structs.replace(expected.beat, call=call),
+        first_seen_at=WRITTEN_AT,
+        status_since=WRITTEN_AT,
+        updated_at=WRITTEN_AT,
+    )
+    assert [(found.id, found.reason) for found in store.history("ada", limit=9)] == [(1, "it beats")]
+    store.save([FULL_ROW], [change("ada")])
+    assert store.load() == [FULL_ROW]
+    assert [found.id for found in store.history("ada", limit=9)] == [2, 1]
+    assert store.sessions.report(session(), [turn(0)]) == 1
+    store.close()
 
 
 def test_without_migration_the_way_out_is_told(empty_url: str) -> None:
@@ -146,9 +212,4 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str) -> None:
 
 
 def test_the_newest_revision_is_known_without_alembic() -> None:
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
-
-    from registry.store import migrate  # noqa: PLC0415
-
-    folder = Path(migrate.__file__).parent / "migrations"
-    assert ScriptDirectory(str(folder)).get_heads() == [migrate.NEWEST]
+    assert ScriptDirectory(str(FOLDER)).get_heads() == [migrate.NEWEST]

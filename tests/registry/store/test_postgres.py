@@ -49,7 +49,7 @@ def test_it_goes_on_after_the_server_was_away(store: Store, started: PostgresSer
         lambda: store.save([agent("other")], []),
         lambda: store.touch([("bob", NOW)]),
         lambda: store.history("bob", limit=1),
-        lambda: store.remove("bob"),
+        lambda: store.save([], [], ["bob"]),
         lambda: store.prune(NOW),
     )
     for call in calls:

@@ -81,7 +81,7 @@ def test_any_text_is_an_id_like_any_other(store: Store, text: str) -> None:
     }
     (entry,) = store.history(text, limit=10)
     assert (entry.agent_id, entry.reason, entry.by) == (text, text, text)
-    store.remove(text)
+    store.save([], [], [text])
     assert [loaded.agent_id for loaded in store.load()] == ["other"]
 
 
@@ -98,7 +98,7 @@ def test_a_text_that_cannot_be_held_keeps_nobody_out(store: Store, bad: str) -> 
     assert store.history("bob", limit=1)[0].by in (f"{bad}z", "\ufffdz")
     store.touch([(bad, NOW), ("bob", NOW + timedelta(seconds=1))])
     assert {row.agent_id: row.heard_at for row in store.load()}["bob"] == NOW + timedelta(seconds=1)
-    store.remove(bad)
+    store.save([], [], [bad])
     assert store.history(bad, limit=1) == []
 
 
@@ -209,8 +209,8 @@ def test_a_change_comes_back_as_it_was(store: Store) -> None:
 
 def test_the_history_of_a_removed_agent_stays(store: Store) -> None:
     store.save([agent()], [change()])
-    store.remove("bob")
-    store.remove("bob")
+    store.save([], [], ["bob"])
+    store.save([], [], ["bob"])
     assert store.load() == []
     assert len(store.history("bob", limit=9)) == 1
 

@@ -6,6 +6,7 @@ import pytest
 
 from registry.store.texts import storable, with_storable_texts
 from tests.registry.store.samples import FULL_ROW, agent_saying, change
+from tests.registry.store.session_samples import FULL_SESSION, event, profile
 from wire import CallFacts, Guest
 
 
@@ -29,6 +30,12 @@ def test_what_cannot_be_held_is_replaced(text: str, stored: str) -> None:
 def test_a_good_record_stays_as_it_is() -> None:
     assert with_storable_texts(FULL_ROW) == FULL_ROW
     assert with_storable_texts(change()) == change()
+
+
+def test_a_good_profile_and_good_evidence_stay_as_they_are() -> None:
+    seen = dataclasses.replace(event(), evidence={"humans": [{"n": 1, "of": None}]})
+    for record in (profile(), seen, FULL_SESSION):
+        assert with_storable_texts(record) == record
 
 
 def test_texts_are_found_wherever_they_are() -> None:

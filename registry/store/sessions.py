@@ -1,0 +1,204 @@
+"""Sessions and what was said in them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeAlias
+
+import sqlalchemy as sa
+
+from registry.session_records import LOST, Ending, SessionRow, TurnRow
+from registry.store.session_merge import merged
+from registry.store.session_rows import session_from, session_values, turn_from, turn_values
+from registry.store.tables import SESSIONS, TURNS, read
+from registry.store.texts import storable
+from registry.store.transactions import Transactions, parsed, storing
+
+_Rows: TypeAlias = list[SessionRow]
+_Turns: TypeAlias = list[TurnRow]
+_Endings: TypeAlias = list[Ending]
+_Ids: TypeAlias = list[str]  # `list` is a method of the class
+
+_MOST_RESUMED = 100
+"""Sessions that are looked through for what was said before. More than that said nothing, one after the other."""
+
+_PORTION = 1_000
+"""Ids in one statement. SQLite takes 32,766 parameters."""
+
+_READ = read(SESSIONS)
+_ID: sa.BindParameter[str] = sa.bindparam("session", type_=sa.Text)
+_GET = _READ.where(SESSIONS.c.id == _ID)
+_LOCK = _GET.with_for_update()
+_RESUMES = sa.select(SESSIONS.c.resumes).where(SESSIONS.c.id == _ID)
+_OPEN = _READ.where(SESSIONS.c.endedAt.is_(None))
+_ENDED_SINCE = sa.select(
+    SESSIONS.c.room, SESSIONS.c.startedAt, SESSIONS.c.endedAt, SESSIONS.c.closeReason, SESSIONS.c.exitCode
+).where(SESSIONS.c.endedAt >= sa.bindparam("at"))
+_STARTED_SINCE = (
+    sa.select(sa.func.count()).select_from(SESSIONS).where(SESSIONS.c.startedAt >= sa.bindparam("at"))
+)
+_LAST_TURNS = (
+    read(TURNS)
+    .where(TURNS.c.sessionId == _ID)
+    .order_by(TURNS.c.number.desc())
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_CLOSE = (
+    sa.update(SESSIONS)
+    .where(SESSIONS.c.id.in_(sa.bindparam("ids", expanding=True)), SESSIONS.c.endedAt.is_(None))
+    .values(endedAt=sa.bindparam("at"), closeReason=LOST)
+    .returning(SESSIONS.c.id)
+)
+
+
+def _first_missing() -> sa.Select[int]:
+    """The smallest number from `first` on whose turn is not there."""
+    first = sa.bindparam("first", type_=sa.BigInteger)
+    place = first + sa.func.row_number().over(order_by=TURNS.c.number) - 1
+    numbered = (
+        sa.select(TURNS.c.number, place.label("place"))
+        .where(TURNS.c.sessionId == _ID, TURNS.c.number >= first)
+        .subquery("numbered")
+    )
+    # After the first one that is missing, all are further up than their place.
+    return sa.select(first + sa.func.count()).where(numbered.c.number == numbered.c.place)
+
+
+_FIRST_MISSING = _first_missing()
+
+
+class Sessions:
+    """Part of a `Store`: sessions with their turns. Raises as that one does."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def report(self, row: SessionRow, turns: Sequence[TurnRow]) -> int:
+        """Keep what a session says of itself, and those of its turns that are not there. Durable afterwards.
+
+        May be called again with the same. The smallest `started_at` stays, and so does an end, unless the
+        session was given up as lost.
+
+        Returns:
+            The number below which all turns have come.
+        """
+        return storing(self._report, [row], turns)
+
+    def close_lost(self, ids: Sequence[str], *, at: datetime) -> _Ids:
+        """End those that are open, as lost. Returns which of `ids` those were."""
+        closed: set[str] = set()
+        wanted = [storable(session_id) for session_id in ids]
+        with self._transactions.write() as connection:
+            for start in range(0, len(wanted), _PORTION):
+                some = {"ids": wanted[start : start + _PORTION], "at": at}
+                closed.update(connection.execute(_CLOSE, some).scalars())
+        return [session_id for session_id, known in zip(ids, wanted, strict=True) if known in closed]
+
+    def get(self, session_id: str) -> SessionRow | None:
+        with self._transactions.read() as connection:
+            found = parsed(connection.execute(_GET, {"session": storable(session_id)}), session_from)
+        return found[0] if found else None
+
+    def open(self) -> _Rows:
+        """Those that have not ended, as far as is known, in no order."""
+        with self._transactions.read() as connection:
+            return parsed(connection.execute(_OPEN), session_from)
+
+    def list(
+        self,
+        *,
+        room: str | None = None,
+        agent_id: str | None = None,
+        is_open: bool | None = None,
+        limit: int,
+        before: datetime | None = None,
+    ) -> _Rows:
+        """Those that started last, the newest first.
+
+        Args:
+            room: Only those in rooms of this name; None = in all.
+            agent_id: Only those of this agent; None = of all.
+            is_open: Only those that go on, or only those that ended; None = both.
+            limit: How many at most.
+            before: Only those that started earlier: than the last one of the page before.
+        """
+        wanted = _READ.order_by(SESSIONS.c.startedAt.desc(), SESSIONS.c.id).limit(limit)
+        if room is not None:
+            wanted = wanted.where(SESSIONS.c.room == storable(room))
+        if agent_id is not None:
+            wanted = wanted.where(SESSIONS.c.agentId == storable(agent_id))
+        if is_open is not None:
+            ended_at = SESSIONS.c.endedAt
+            wanted = wanted.where(ended_at.is_(None) if is_open else ended_at.is_not(None))
+        if before is not None:
+            wanted = wanted.where(SESSIONS.c.startedAt < before)
+        with self._transactions.read() as connection:
+            return parsed(connection.execute(wanted), session_from)
+
+    def turns(self, session_id: str, *, limit: int) -> _Turns:
+        """The last turns of a session and of those that it went on with, the oldest first."""
+        newest_first: _Turns = []
+        seen: set[str] = set()
+        current: str | None = storable(session_id)
+        with self._transactions.read() as connection:
+            while current is not None and current not in seen and len(seen) < _MOST_RESUMED:
+                seen.add(current)
+                values = {"session": current, "most": limit - len(newest_first)}
+                newest_first += parsed(connection.execute(_LAST_TURNS, values), turn_from)
+                if len(newest_first) >= limit:
+                    break
+                current = connection.execute(_RESUMES, {"session": current}).scalar()
+        return newest_first[::-1]
+
+    def ended_since(self, at: datetime) -> _Endings:
+        """Of all sessions that ended then or later, in no order."""
+        with self._transactions.read() as connection:
+            return [Ending(*row) for row in connection.execute(_ENDED_SINCE, {"at": at})]
+
+    def started_since(self, at: datetime) -> int:
+        """How many sessions started then or later."""
+        with self._transactions.read() as connection:
+            return connection.execute(_STARTED_SINCE, {"at": at}).scalar_one()
+
+    def prune(self, before: datetime, *, turns_before: datetime) -> int:
+        """Delete sessions not heard since `before`, and the turns of those not heard since `turns_before`.
+
+        In small transactions, as `Store.prune`. Turns that were pruned still count as having come.
+
+        Returns:
+            How many rows.
+        """
+        silent = sa.select(SESSIONS.c.id).where(SESSIONS.c.heardAt < max(before, turns_before))
+        n_turns = self._transactions.delete_in_portions(
+            [TURNS.c.sessionId, TURNS.c.number], TURNS.c.sessionId.in_(silent)
+        )
+        return n_turns + self._transactions.delete_in_portions([SESSIONS.c.id], SESSIONS.c.heardAt < before)
+
+    def _report(self, rows: Sequence[SessionRow], turns: Sequence[TurnRow]) -> int:
+        (row,) = rows
+        session_id = storable(row.id)
+        database = self._transactions.database
+        with self._transactions.write() as connection:
+            kept = self._locked(connection, session_id, row)
+            n_turns = kept.n_turns
+            # Those that have come are there, or were pruned and shall not come back.
+            if new := [turn_values(turn) for turn in turns if turn.number >= n_turns]:
+                database.add_missing(connection, TURNS, new)
+                values = {"session": session_id, "first": n_turns}
+                n_turns = connection.execute(_FIRST_MISSING, values).scalar_one()
+            now = dataclasses.replace(merged(kept, row), n_turns=n_turns)
+            database.upsert(connection, SESSIONS, [session_values(now)])
+        return n_turns
+
+    def _locked(self, connection: sa.Connection, session_id: str, row: SessionRow) -> SessionRow:
+        """What is kept of a session, which nobody else changes until the transaction ends. Added if it is new."""
+        first = dataclasses.replace(row, n_turns=0)
+        found = connection.execute(_LOCK, {"session": session_id}).all()
+        if not found:
+            if self._transactions.database.add_missing(connection, SESSIONS, [session_values(first)]):
+                return first
+            found = connection.execute(_LOCK, {"session": session_id}).all()  # somebody else was quicker
+        kept = parsed(found, session_from)
+        return kept[0] if kept else first
