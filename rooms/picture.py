@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wire import AgentId
@@ -74,8 +75,8 @@ class RoomSeen:
     departure_timeout: float
     humans: tuple[HumanSeen, ...]
     agents: tuple[AgentSeen, ...]
-    n_others: int
-    """Room holds, recorders, streams."""
+    others: tuple[str, ...]
+    """Identities of room holds, recorders, streams."""
 
     seen_at: float
     human_since: float | None
@@ -83,6 +84,9 @@ class RoomSeen:
 
     empty_since: float | None
     """Since when no human has been there; None = somebody is."""
+
+    agentless_since: float | None
+    """Since when no agent has been on the list; None = one is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,9 @@ class SessionSeen:
     host: str | None
     cause: str
     """Why `health` is what it is, in words."""
+
+    is_guess: bool = False
+    """Suspect only because nothing is heard: that may be the network's fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +162,11 @@ class Picture:
 
     closure: Closure | None = None
     attempts: Attempts = Attempts()
-    asked: dict[str, Asked] = field(default_factory=dict)
+    asked: Mapping[str, Asked] = field(default_factory=dict)
     """By incarnation: the last answers of agents that were asked through LiveKit."""
+
+    told_to_leave: Mapping[str, float] = field(default_factory=dict)
+    """By identity: when the keeper asked an agent to leave."""
 
     worker_came_at: float = -math.inf
     """When a worker was last taken by LiveKit: before, asking for an agent may have been in vain."""
