@@ -3,7 +3,7 @@
 from config.errors import SettingsError
 from config.folders import cache_folder, state_folder
 from config.providers import Endpoint, Providers, resolve_providers
-from config.settings import SENDER_SETTINGS, LiveKitLogin, Settings, load_settings
+from config.settings import SENDER_SETTINGS, LiveKitLogin, Settings, load_settings, process_environment
 
 __all__ = [
     "SENDER_SETTINGS",
@@ -14,6 +14,7 @@ __all__ = [
     "SettingsError",
     "cache_folder",
     "load_settings",
+    "process_environment",
     "resolve_providers",
     "state_folder",
 ]

@@ -281,6 +281,11 @@ def load_settings(folder: Path | None = None, *, only: frozenset[str] | None = N
         raise SettingsError("\n".join(_line(detail) for detail in error.errors(include_url=False))) from error
 
 
+def process_environment() -> dict[str, str]:
+    """The environment of this process, for those that it starts."""
+    return dict(os.environ)
+
+
 def _line(detail: object) -> str:
     assert isinstance(detail, dict)  # noqa: S101  # pydantic's ErrorDetails; a TypedDict has no class
     field = str(detail["loc"][0])

@@ -11,14 +11,17 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from config import Settings, SettingsError, load_settings, state_folder
+from config import Settings, SettingsError, load_settings, process_environment, state_folder
 from registry import logs
 from registry.app import create_app
 from registry.guard import is_loopback
-from registry.running import run_registry
+from registry.keeping import RoomKeeping
+from registry.running import ProcessControl, run_registry
 from registry.server import Server
 from registry.store import Store, StoreError, sqlite_url
+from rooms.keeping import Intervals
 
 logger = logging.getLogger("registry")
 
@@ -81,6 +84,14 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
             token=settings.registry_token.get_secret_value() if settings.registry_token else None,
             new_agents=settings.registry_new_agents,
             history_days=settings.history_days,
+            journal_days=settings.journal_days,
+            rooms=_room_keeping(settings),
+            processes=ProcessControl(
+                file=Path(settings.registry_agents_file),
+                must_exist="registry_agents_file" in settings.model_fields_set,
+                environment=process_environment(),
+                hosts=tuple({socket.gethostname(), settings.agent_host or socket.gethostname()}),
+            ),
         ) as registry:
             # What was loaded lives as long as the process: looking through it again would stop everything for long.
             gc.collect()
@@ -103,6 +114,23 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
             await server.serve(sockets=[listening])
     finally:
         store.close()
+
+
+def _room_keeping(settings: Settings) -> RoomKeeping:
+    try:
+        login = settings.livekit_login()
+    except SettingsError:
+        login = None
+    return RoomKeeping(
+        login=login,
+        agent_name=settings.livekit_agent_name or "",
+        is_on=settings.room_keeping,
+        intervals=Intervals(
+            rooms=settings.room_interval,
+            health=settings.room_health_interval,
+            garbage=settings.room_garbage_interval,
+        ),
+    )
 
 
 def _check(settings: Settings) -> None:

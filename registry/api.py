@@ -10,7 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from registry.api_answers import AgentList, History, LogTail, Pulses, json_response, pulse
+from registry.api_livekit import add_livekit
 from registry.api_orders import ORDERS, add_orders
+from registry.api_processes import add_processes
+from registry.api_profiles import add_profiles
+from registry.api_rooms import add_rooms
+from registry.api_sessions import add_sessions
 from registry.errors import BadRequestError, NoAnswerError, UnknownAgentError
 from registry.events_route import EventStream, changes, log_lines
 from registry.hidden import hidden_agent
@@ -20,6 +25,8 @@ from registry.records import Status
 from registry.running import Registry
 from registry.selection import Sort, Wanted, select
 from registry.views import AgentView, RegistryView, agent_view, change_view
+from rooms.tokens import Tokens
+from rooms.webhooks import Webhooks
 from wire import Deployment, Kind
 
 LOGS_TIMEOUT = 2.0
@@ -39,13 +46,28 @@ _Text = Annotated[str | None, Query(max_length=300)]
 
 
 def api_router(registry: Registry) -> APIRouter:
-    """`/api/agents…`, `/api/status`, `/api/pulse`, `/api/events`."""
+    """`/api/agents…`, `/api/livekit…`, `/api/sessions…`, `/api/status`, `/api/pulse`, `/api/events`."""
     # One router: FastAPI prepares the routes of a router in a router twice.
     router = APIRouter(prefix="/api", default_response_class=Response)
     _add_fleet(router, registry)
     add_orders(router, registry)
+    _add_rooms(router, registry)
     _add_agent(router, registry)  # last: its path takes what no other does
     return router
+
+
+def _add_rooms(router: APIRouter, registry: Registry) -> None:
+    utc = registry.fleet.clock.utc
+    add_profiles(router, profiles=registry.store.profiles, utc=utc)
+    keeper, sessions, rooms = registry.keeper, registry.sessions, registry.rooms
+    login = None if rooms.off else rooms.login
+    tokens = None if login is None else Tokens(login, agent_name=rooms.agent_name)
+    webhooks = None if login is None else Webhooks(login, now=lambda: utc().timestamp())
+    add_rooms(router, keeper=keeper, history=registry.store.rooms, sessions=sessions, utc=utc)
+    add_livekit(router, keeper=keeper, tokens=tokens, webhooks=webhooks)
+    add_sessions(router, sessions=sessions, keeper=keeper, tokens=tokens)
+    if registry.children is not None:
+        add_processes(router, registry.children, registry.fleet)
 
 
 def _add_fleet(router: APIRouter, registry: Registry) -> None:

@@ -26,6 +26,7 @@ ORDERS = {
     "leave": "POST",
     "remove": "POST",
     "evidence": "POST",
+    "force-stop": "POST",
     "status": "PUT, DELETE",
 }
 """Last parts of the paths here, and how they are asked for."""

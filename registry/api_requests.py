@@ -1,4 +1,4 @@
-"""Bodies of the API's requests."""
+"""Bodies of requests about agents, and how bodies are read."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from wire.errors import describe
 
 MAX_BODY_BYTES = 65_536
 
-_T = TypeVar("_T", bound="Words")
+_T = TypeVar("_T", bound=msgspec.Struct)
+_W = TypeVar("_W", bound="Words")
 
-_WORDS = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+WORDS = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
 """Something that can be seen, and no control characters. For the schema; `_check` says it in words."""
 
 Reason = Annotated[
     str,
-    msgspec.Meta(
-        min_length=1, max_length=500, extra_json_schema={"pattern": _WORDS, "examples": ["rollout"]}
-    ),
+    msgspec.Meta(min_length=1, max_length=500, extra_json_schema={"pattern": WORDS, "examples": ["rollout"]}),
 ]
 """Why, for the history."""
 
 Author = Annotated[
-    str, msgspec.Meta(min_length=1, max_length=80, extra_json_schema={"pattern": _WORDS, "examples": ["ann"]})
+    str, msgspec.Meta(min_length=1, max_length=80, extra_json_schema={"pattern": WORDS, "examples": ["ann"]})
 ]
 """Who asks, for the history."""
 
@@ -69,8 +68,14 @@ class EvidenceBody(Words, frozen=True, kw_only=True, rename="camel"):
     evidence: Literal["process_gone", "process_present", "inactive"]
 
 
-async def read_words(request: Request, kind: type[_T], *, may_be_empty: bool = False) -> _T:
-    """The body of a request, its texts without blanks around them.
+async def read_words(request: Request, kind: type[_W], *, may_be_empty: bool = False) -> _W:
+    """As `read_struct`, with its texts checked, and without blanks around them."""
+    words = await read_struct(request, kind, may_be_empty=may_be_empty)
+    return msgspec.structs.replace(words, reason=_check("reason", words.reason), by=check_author(words.by))
+
+
+async def read_struct(request: Request, kind: type[_T], *, may_be_empty: bool = False) -> _T:
+    """The body of a request.
 
     Args:
         may_be_empty: No body at all counts as ``{}``.
@@ -80,13 +85,20 @@ async def read_words(request: Request, kind: type[_T], *, may_be_empty: bool = F
         TooLargeError: It is over `MAX_BODY_BYTES` long.
     """
     data = await read_body(request.receive, limit=MAX_BODY_BYTES)
-    if not data and may_be_empty:
-        data = b"{}"
+    return decode_struct(data or (b"{}" if may_be_empty else b""), kind)
+
+
+def decode_struct(data: bytes, kind: type[_T]) -> _T:
+    """A body that was read. Raises `BadRequestError`: it is not JSON, or not of that kind."""
     try:
-        words = msgspec.json.decode(data, type=kind)
+        return msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequestError(describe(error, data)) from error
-    return msgspec.structs.replace(words, reason=_check("reason", words.reason), by=_check("by", words.by))
+
+
+def check_author(by: str) -> str:
+    """Who asks, without blanks around the name. Raises `BadRequestError`: it is blank, or is no line of text."""
+    return _check("by", by)
 
 
 def _check(where: str, text: str) -> str:

@@ -13,7 +13,15 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
 from registry.api import api_router
-from registry.errors import BadRequestError, DatabaseError, RegistryError
+from registry.errors import (
+    BadRequestError,
+    DatabaseError,
+    ForgedError,
+    LiveKitError,
+    NotKeepingError,
+    RegistryError,
+    UnknownRoomError,
+)
 from registry.front import Front
 from registry.guard import Guard
 from registry.health import health_router
@@ -24,8 +32,16 @@ from registry.replies import as_json, refused
 from registry.running import VERSION, Registry
 from registry.store import StoreError
 from registry.trpc import trpc_router
+from rooms import errors as rooms_errors
+from rooms.webhooks import ForgedWebhookError
 from wire import LINE_PATH, Errors, Refused
 
+_ROOMS_ERRORS: dict[type[rooms_errors.RoomsError], type[RegistryError]] = {
+    rooms_errors.NoRoomError: UnknownRoomError,
+    rooms_errors.NotKeepingError: NotKeepingError,
+    rooms_errors.LiveKitError: LiveKitError,
+    ForgedWebhookError: ForgedError,
+}
 _HTTP_CODES = {404: "not_found", 405: "method"}
 
 
@@ -38,12 +54,18 @@ def create_app(registry: Registry) -> ASGIApp:
     app.include_router(health_router(registry))
     app.include_router(page_router(registry))
     app.mount("/static", static_files(), name="static")
+    answer_errors(app)
+    describe(app)
+    return Guard(Front(registry.beats, QuotedIds(app)), token=registry.token)
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Let errors of all routes have one form."""
     app.exception_handler(RegistryError)(_on_error)
+    app.exception_handler(rooms_errors.RoomsError)(_on_rooms_error)
     app.exception_handler(StoreError)(_on_store_error)
     app.exception_handler(RequestValidationError)(_on_bad_request)
     app.exception_handler(HTTPException)(_on_http_error)
-    describe(app)
-    return Guard(Front(registry.beats, QuotedIds(app)), token=registry.token)
 
 
 async def _on_error(_: Request, error: Any) -> Response:
@@ -51,6 +73,12 @@ async def _on_error(_: Request, error: Any) -> Response:
     body = as_json(Errors(error=refused(error)))
     headers = {"Retry-After": f"{max(1, round(error.retry_after))}"} if error.retry_after is not None else {}
     return Response(body, status_code=error.http_status, media_type="application/json", headers=headers)
+
+
+async def _on_rooms_error(request: Request, error: Any) -> Response:
+    kinds = (kind for cause, kind in _ROOMS_ERRORS.items() if isinstance(error, cause))
+    kind = next(kinds, BadRequestError)
+    return await _on_error(request, kind(str(error)))
 
 
 async def _on_store_error(request: Request, error: Any) -> Response:

@@ -33,6 +33,23 @@ class UnknownAgentError(RegistryError):
     http_status = 404
 
 
+class UnknownRoomError(RegistryError):
+    code = "unknown_room"
+    http_status = 404
+
+
+class UnknownSessionError(RegistryError):
+    code = "unknown_session"
+    http_status = 404
+
+
+class UnknownProfileError(RegistryError):
+    """None is stored, so the agent has the default one."""
+
+    code = "unknown_profile"
+    http_status = 404
+
+
 class SupersededError(RegistryError):
     """Another process has this id now."""
 
@@ -76,6 +93,27 @@ class DatabaseError(RegistryError):
 
     code = "database"
     http_status = 503
+
+
+class NotKeepingError(RegistryError):
+    """This registry keeps no rooms."""
+
+    code = "not_keeping"
+    http_status = 409
+
+
+class LiveKitError(RegistryError):
+    """LiveKit is out of reach, or did not do it."""
+
+    code = "livekit"
+    http_status = 502
+
+
+class ForgedError(RegistryError):
+    """A webhook that is not LiveKit's."""
+
+    code = "forged"
+    http_status = 401
 
 
 class TokenError(RegistryError):

@@ -26,6 +26,9 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login"})
 
 _OPEN_PREFIX = "/static/"
 
+WEBHOOK_PATH = "/api/livekit/webhook"
+"""What is posted there carries LiveKit's signature instead of the token."""
+
 _LONGEST_KEY = 2_000
 """Bytes of headers that are worth remembering."""
 
@@ -69,8 +72,10 @@ class Guard:
     def _check(self, scope: Scope) -> None:
         host, origin, authorization, cookie, site = _shown(scope["headers"])
         path: str = scope["path"]
-        is_open = path in OPEN_PATHS or path.startswith(_OPEN_PREFIX)
-        reads_only = scope.get("method", "GET") in ("GET", "HEAD")
+        method: str = scope.get("method", "GET")
+        is_webhook = path == WEBHOOK_PATH and method == "POST"
+        is_open = is_webhook or path in OPEN_PATHS or path.startswith(_OPEN_PREFIX)
+        reads_only = method in ("GET", "HEAD")
         key = (host, origin, authorization, cookie, site, is_open, reads_only)
         if key in self._known:
             return

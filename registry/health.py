@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.responses import PlainTextResponse, Response
 
-from registry.metrics import METRICS, FleetCollector
+from registry.metrics import METRICS, FleetCollector, ProcessesCollector, RoomsCollector
 from registry.running import Registry
 
 
@@ -15,6 +15,9 @@ def health_router(registry: Registry) -> APIRouter:
     router = APIRouter(tags=["health"])
     of_this_fleet = CollectorRegistry()
     of_this_fleet.register(FleetCollector(registry.fleet))
+    of_this_fleet.register(RoomsCollector(registry.keeper))
+    if registry.children is not None:
+        of_this_fleet.register(ProcessesCollector(registry.children.supervisor))
 
     @router.get("/healthz", response_class=PlainTextResponse)
     async def healthz() -> str:

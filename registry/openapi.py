@@ -11,17 +11,48 @@ from fastapi.openapi.utils import get_openapi
 
 from registry.api_answers import AgentList, History, LogTail, OrderGiven, Pulses, Removed
 from registry.api_requests import EvidenceBody, ForceBody, RemoveBody, UnlockBody, Words
+from registry.guard import WEBHOOK_PATH
+from registry.process_views import ForceStopped, ProcessList, ProcessView
+from registry.profile_answers import ProfileView, RegisterBody
+from registry.room_answers import (
+    CloseBody,
+    GarbageBody,
+    Nothing,
+    RoomAgents,
+    RoomEvents,
+    SessionBody,
+    SessionStarted,
+    TokenBody,
+    TokenGiven,
+)
+from registry.session_views import SessionList, SessionView
 from registry.views import AgentView, RegistryView
-from wire import BEATS_PATH, LINE_PATH, Beat, Down, Errors, Reply, Up
+from rooms.views import CloseReport, GarbageReport, RoomList, RoomStats, RoomView, WhyView
+from wire import (
+    BEATS_PATH,
+    LINE_PATH,
+    Beat,
+    Conversation,
+    Down,
+    Errors,
+    Profile,
+    Reply,
+    ReportTaken,
+    SessionReport,
+    Up,
+)
 
 _REF = "#/components/schemas/{name}"
 
 _TYPES = (
-    AgentList, AgentView, Beat, Down, Errors, EvidenceBody, ForceBody, History, LogTail, OrderGiven, Pulses,
-    RegistryView, RemoveBody, Removed, Reply, UnlockBody, Up, Words,
+    AgentList, AgentView, Beat, CloseBody, CloseReport, Conversation, Down, Errors, EvidenceBody, ForceBody,
+    ForceStopped, GarbageBody, GarbageReport, History, LogTail, Nothing, OrderGiven, ProcessList, ProcessView,
+    ProfileView, Pulses, RegisterBody, RegistryView, RemoveBody, Removed, Reply, ReportTaken, RoomAgents, RoomEvents,
+    RoomList, RoomStats, RoomView, SessionBody, SessionList, SessionReport, SessionStarted, SessionView, TokenBody,
+    TokenGiven, UnlockBody, Up, WhyView, Words,
 )  # fmt: skip
 
-_OPEN = ("/healthz", "/readyz")
+_OPEN = ("/healthz", "/readyz", WEBHOOK_PATH)
 
 _ABOUT = f"""Shows and guards a fleet of agents.
 
@@ -35,6 +66,9 @@ one key that says what it is: up (schema `Up`) `beat`, `outcome` of an order, or
 
 Errors have one form: `{{"error": {{"code", "message", "retryAfter"}}}}`, the last one only where trying again helps.
 
+LiveKit sends its webhooks to `POST {WEBHOOK_PATH}` (`webhook.urls` of livekit-server); its signature is asked for
+there, and no token.
+
 Clients of tRPC 11 find `localAgents.heartbeat`, `localAgents.getAll`, `localAgents.remove`, `localAgents.cleanup` and
 `agents.getDeployed` at `/api/trpc`, by links without a transformer (`httpLink`, `httpBatchLink`).
 """
@@ -43,10 +77,11 @@ _ERRORS = {
     400: "The request cannot be read, or a value in it is not one of those that are allowed.",
     401: "The token is missing or wrong.",
     403: "The request comes from a page of another site, or is addressed to another name of this machine.",
-    404: "No such agent is known.",
-    409: "The agent is in no state for that.",
+    404: "Nothing of that name is known.",
+    409: "It is in no state for that.",
     413: "The body is too large.",
     429: "Too many new agents came from this address.",
+    502: "LiveKit is out of reach, or did not do it.",
     503: "What must be durable cannot be written, or the database cannot be read. Try again.",
     504: "The agent does not answer.",
 }
@@ -89,7 +124,7 @@ def _description(app: FastAPI) -> dict[str, Any]:
                 operation["security"] = []
     _, schemas = msgspec.json.schema_components(_TYPES, ref_template=_REF)
     components = found.setdefault("components", {})
-    components["schemas"] = components.get("schemas", {}) | schemas
+    components["schemas"] = components.get("schemas", {}) | schemas | {"Profile": _profile()}
     for ours in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(ours, None)
     components["securitySchemes"] = {
@@ -101,6 +136,14 @@ def _description(app: FastAPI) -> dict[str, Any]:
     }
     found["security"] = [{"bearer": []}]
     return found
+
+
+def _profile() -> dict[str, Any]:
+    # Readers of a profile leave out what they do not know; the API takes it for a slip of the pen.
+    return {
+        **Profile.model_json_schema(ref_template=_REF.replace("{name}", "{model}")),
+        "additionalProperties": False,
+    }
 
 
 def _add_errors(responses: dict[str, Any], path: str) -> None:

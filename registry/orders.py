@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class Orders:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._open: dict[str, tuple[Order, str]] = {}  # command id → order, who gave it
+        self._asked: dict[str, asyncio.Future[Outcome]] = {}
 
     def give(self, agent: Agent, order: Order, *, reason: str, by: str) -> Sent:
         """Send an order to an agent.
@@ -70,6 +72,21 @@ class Orders:
         agent.orders.append((self._fleet.clock.monotonic() + PATIENCE, command))
         return False
 
+    async def ask(self, agent: Agent, command: Command, *, timeout: float) -> Outcome | None:
+        """Send a question on an agent's line and wait for its answer; None = there was none in time, or no line."""
+        if agent.line is None:
+            return None
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._asked[command.id] = answer
+        try:
+            async with asyncio.timeout(timeout):
+                agent.line.send(Down(command=command))
+                return await answer
+        except TimeoutError:
+            return None
+        finally:
+            del self._asked[command.id]
+
     def take_waiting(self, agent: Agent) -> tuple[Command, ...]:
         """The orders for the reply to this agent's beat. Each is told once."""
         now = self._fleet.clock.monotonic()
@@ -79,6 +96,11 @@ class Orders:
 
     def outcome(self, agent: Agent, outcome: Outcome) -> None:
         """What an agent says became of an order. One that nobody gave is ignored."""
+        asked = self._asked.get(outcome.id)
+        if asked is not None:
+            if not asked.done():
+                asked.set_result(outcome)
+            return
         given = self._open.pop(outcome.id, None)
         if given is None:
             return

@@ -1,8 +1,8 @@
-"""Agents' ids in addresses. They may hold anything, slashes too, which are sent as ``%2F``.
+"""Names in addresses: agents' ids, rooms, sessions. They may hold anything, slashes too, which are sent as ``%2F``.
 
 Servers unquote the path before routes are tried, and then nobody can tell the slash of an id from the one after it.
-So the routes of agents are tried on the path as it was sent, and each unquotes the id by itself. A slash that was not
-quoted is taken as the id's as well, except before the last part of the routes that have one (``/history``).
+So these routes are tried on the path as it was sent, and each unquotes the id by itself. A slash that was not quoted
+is taken as the id's as well, except before the last part of the routes that have one (``/history``).
 """
 
 from __future__ import annotations
@@ -13,24 +13,29 @@ from urllib.parse import quote, unquote_to_bytes
 from fastapi import Depends, Path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-_PREFIX = "/api/agents/"
+_PREFIXES = ("/api/agents/", "/api/livekit/rooms/", "/api/sessions/")
 
 
 class QuotedIds:
-    """Leaves the paths of agents quoted for the application."""
+    """Leaves the paths of agents, rooms and sessions quoted for the application."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(_PREFIX):
+        if scope["type"] == "http" and scope["path"].startswith(_PREFIXES):
             raw: bytes | None = scope.get("raw_path")
             path = quote(scope["path"]) if raw is None else raw.decode("latin-1")
             scope = {**scope, "path": path}
         await self._app(scope, receive, send)
 
 
-async def _unquoted(
+def unquoted(part: str) -> str:
+    """A part of such a path, as it was meant. What is no UTF-8 becomes U+FFFD."""
+    return unquote_to_bytes(part.encode("latin-1")).decode("utf-8", "replace")
+
+
+async def _unquoted_agent(
     agent_id: Annotated[
         str,
         Path(
@@ -40,8 +45,8 @@ async def _unquoted(
         ),
     ],
 ) -> str:
-    return unquote_to_bytes(agent_id.encode("latin-1")).decode("utf-8", "replace")
+    return unquoted(agent_id)
 
 
-AgentKey = Annotated[str, Depends(_unquoted)]
+AgentKey = Annotated[str, Depends(_unquoted_agent)]
 """The parameter `agent_id` of a path, unquoted."""

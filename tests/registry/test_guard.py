@@ -126,6 +126,11 @@ async def test_nothing_but_what_tells_nothing_is_had_without_the_token(
         ("GET", "/api/agents"),
         ("GET", "/api/agents/a"),
         ("POST", "/api/agents/a/stop"),
+        ("GET", "/api/livekit/rooms"),
+        ("POST", "/api/livekit/token"),
+        ("GET", "/api/livekit/webhook"),
+        ("GET", "/api/sessions/one/turns"),
+        ("PUT", "/api/sessions/one"),
         ("GET", "/api/events"),
         ("GET", "/api/nothing"),
         ("GET", "/metrics"),
@@ -163,6 +168,21 @@ async def test_the_token_does_not_let_pages_of_other_sites_in(start: Start, conn
     client = connect(await start(token=TOKEN))
     headers = {"cookie": f"{COOKIE}={TOKEN}", "origin": "https://evil.example"}
     assert told(await client.post("/api/agents/a/stop", headers=headers)) == (403, "foreign")
+
+
+async def test_a_webhook_needs_no_token_but_livekits_signature() -> None:
+    path = "/api/livekit/webhook"
+    client = guarded(TOKEN)
+    unsigned = await client.post(path, headers={"host": "registry.example", "authorization": "a.b.c"})
+    assert unsigned.status_code == 200, "whoever takes it looks at the signature"
+    for method, other in (("GET", path), ("PUT", path), ("POST", path + "/"), ("POST", "/api/livekit/gc")):
+        assert told(await client.request(method, other)) == (401, "token"), (method, other)
+    for headers in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}):
+        assert told(await client.post(path, headers=headers)) == (403, "foreign")
+    assert told(await client.post("/api/agents", headers={"authorization": "a.b.c"})) == (401, "token")
+    foreign = await guarded().post(path, headers={"host": "registry.example"})
+    assert told(foreign) == (403, "foreign")
+    assert (await guarded().post(path)).status_code == 200
 
 
 async def test_a_person_without_the_token_is_asked_for_it(start: Start, connect: Connect) -> None:

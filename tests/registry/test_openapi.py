@@ -17,7 +17,7 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
 
 from registry.app import create_app
-from registry.running import run_registry
+from registry.running import ProcessControl, run_registry
 from registry.server import Server
 from registry.store import Store, sqlite_url
 from tests.registry.beats import a_beat
@@ -40,6 +40,30 @@ OPERATIONS = [
     ("DELETE", "/api/agents/{agent_id}/status"),
     ("POST", "/api/agents/{agent_id}/evidence"),
     ("POST", "/api/beats"),
+    ("POST", "/api/agents/register"),
+    ("GET", "/api/agents/{agent_id}/profile"),
+    ("PUT", "/api/agents/{agent_id}/profile"),
+    ("DELETE", "/api/agents/{agent_id}/profile"),
+    ("GET", "/api/livekit/rooms"),
+    ("GET", "/api/livekit/rooms/{room}"),
+    ("GET", "/api/livekit/rooms/{room}/why"),
+    ("GET", "/api/livekit/rooms/{room}/events"),
+    ("POST", "/api/livekit/rooms/{room}/close"),
+    ("GET", "/api/livekit/agents"),
+    ("GET", "/api/livekit/stats"),
+    ("POST", "/api/livekit/gc"),
+    ("POST", "/api/livekit/webhook"),
+    ("POST", "/api/livekit/token"),
+    ("POST", "/api/sessions"),
+    ("GET", "/api/sessions"),
+    ("GET", "/api/sessions/{session}"),
+    ("PUT", "/api/sessions/{session}"),
+    ("GET", "/api/sessions/{session}/turns"),
+    ("GET", "/api/processes"),
+    ("GET", "/api/processes/{process_id}"),
+    ("GET", "/api/processes/{process_id}/logs"),
+    ("POST", "/api/processes/{process_id}/start"),
+    ("POST", "/api/agents/{agent_id}/force-stop"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
@@ -49,16 +73,25 @@ UNTRIED = [
     ("GET", "/api/events"),  # never ends
     ("POST", "/api/agents/{agent_id}/drain"),  # as stop
     ("POST", "/api/agents/{agent_id}/leave"),
+    ("POST", "/api/processes/start-all"),  # as start
+    ("POST", "/api/processes/{process_id}/stop"),
+    ("POST", "/api/processes/{process_id}/force-stop"),
+    ("POST", "/api/processes/{process_id}/restart"),
 ]
 
 STRICTER = [
     ("POST", "/api/beats"),  # its schema does not say that texts hold no control characters
     ("PUT", "/api/agents/{agent_id}/status"),  # for JSON Schema 60.0 is an integer
+    ("POST", "/api/agents/register"),  # as beats
+    ("PUT", "/api/agents/{agent_id}/profile"),
+    ("PUT", "/api/sessions/{session}"),
+    ("POST", "/api/sessions"),  # it does not say either that one of several has to be there
+    ("POST", "/api/livekit/token"),
 ]
 MILDER = [("GET", "/api/pulse")]  # whatever stands in an address is a list of one text
 
 
-N_EXAMPLES = 12
+N_EXAMPLES = 5
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +102,15 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     async def serve() -> None:
         store = Store(sqlite_url(tmp_path_factory.mktemp("openapi") / "registry.db"))
-        async with run_registry(store, token="s3cret-token", new_agents=100_000) as registry:
+        processes = ProcessControl(
+            file=tmp_path_factory.mktemp("processes") / "agents.toml",
+            must_exist=False,
+            environment={},
+            hosts=(),
+        )
+        async with run_registry(
+            store, token="s3cret-token", new_agents=100_000, processes=processes
+        ) as registry:
             server = Server(create_app(registry), registry)
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             await asyncio.to_thread(over.wait)

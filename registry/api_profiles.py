@@ -1,0 +1,198 @@
+"""Profiles that are stored for agents: what an agent is, for every call that begins from now on."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Protocol
+
+import msgspec
+from fastapi import APIRouter, Depends, Header, Path, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from registry.api_answers import Removed, json_response
+from registry.api_requests import WORDS, check_author
+from registry.beats import read_body
+from registry.errors import BadRequestError, UnknownProfileError
+from registry.openapi import answers, takes
+from registry.profile_answers import ProfileView, RegisterBody
+from registry.quoted_ids import unquoted
+from registry.session_records import ProfileRow
+from wire import AgentId, AgentIdError, Profile, ProfileError, parse_agent_id, parse_profile
+from wire.errors import describe
+
+logger = logging.getLogger(__name__)
+
+MAX_PROFILE_BYTES = 524_288
+"""A prompt of 32,000 characters that JSON escapes one by one, and examples."""
+
+_PROFILE = "/agents/{agent_id:path}/profile"
+_LINES = ("name", "model", "voice")
+
+
+class ProfileStore(Protocol):
+    """What the database does for profiles. Blocks; raises `StoreError`."""
+
+    def get(self, agent_id: str) -> ProfileRow | None: ...
+    def put(self, row: ProfileRow) -> bool: ...
+    def delete(self, agent_id: str) -> bool: ...
+
+
+async def _agent_id(
+    agent_id: Annotated[
+        str,
+        Path(
+            description="The `<id>` of `agent-<id>-room`.",
+            examples=["7"],
+            json_schema_extra={"pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"},
+        ),
+    ],
+) -> AgentId:
+    return _parsed(unquoted(agent_id))
+
+
+_ProfileKey = Annotated[AgentId, Depends(_agent_id)]
+_By = Annotated[
+    str,
+    Query(
+        min_length=1,
+        max_length=80,
+        description="Who asks.",
+        examples=["ann"],
+        json_schema_extra={"pattern": WORDS},
+    ),
+]
+
+
+def add_profiles(router: APIRouter, *, profiles: ProfileStore, utc: Callable[[], datetime]) -> None:
+    """Add `/agents/register` and `/agents/{agent_id}/profile`.
+
+    Args:
+        utc: The registry's clock.
+    """
+
+    async def store(agent_id: AgentId, profile: Profile, by: str) -> Response:
+        row = ProfileRow(agent_id=agent_id, profile=profile, updated_at=utc(), updated_by=check_author(by))
+        is_new = await asyncio.to_thread(profiles.put, row)
+        logger.info(
+            "a profile is stored", extra={"action": "profile.put", "agent": agent_id, "is_new": is_new}
+        )
+        return _shown(row, status=201 if is_new else 200)
+
+    @router.post("/agents/register", **_stores(RegisterBody))
+    async def register_agent(request: Request) -> Response:
+        """Store what an agent is, over what was stored before."""
+        body = _decoded(await read_body(request.receive, limit=MAX_PROFILE_BYTES), RegisterBody)
+        try:
+            profile = _profile(body.profile)
+        except BadRequestError as error:
+            raise BadRequestError(f"profile.{error}") from error
+        return await store(_parsed(body.agent_id), profile, body.by)
+
+    @router.get(_PROFILE, tags=["profiles"], responses=answers(ProfileView, 404) | _KNOWN)
+    async def show_profile(
+        agent_id: _ProfileKey,
+        if_none_match: Annotated[str, Header(description="ETags that are known already.")] = "",
+    ) -> Response:
+        """The profile that is stored for an agent. Without one, it has the default profile."""
+        row = await asyncio.to_thread(profiles.get, agent_id)
+        if row is None:
+            raise UnknownProfileError(
+                f"no profile is stored for agent {agent_id!r}; it has the default one of its host"
+            )
+        tag = _tag(row.profile)
+        if _knows(if_none_match, tag):
+            return Response(status_code=304, headers={"etag": tag})
+        return _shown(row, status=200)
+
+    @router.put(_PROFILE, **_stores(Profile))
+    async def put_profile(agent_id: _ProfileKey, request: Request, by: _By = "api") -> Response:
+        """Store what an agent is. It counts for calls that begin from now on."""
+        data = await read_body(request.receive, limit=MAX_PROFILE_BYTES)
+        return await store(agent_id, _profile(_decoded(data, dict[str, Any])), by)
+
+    @router.delete(_PROFILE, tags=["profiles"], responses=answers(Removed, 404))
+    async def delete_profile(agent_id: _ProfileKey) -> Response:
+        """Let the agent have the default profile again."""
+        if not await asyncio.to_thread(profiles.delete, agent_id):
+            raise UnknownProfileError(f"no profile is stored for agent {agent_id!r}")
+        logger.info("a profile is deleted", extra={"action": "profile.delete", "agent": agent_id})
+        return json_response(Removed(removed=True))
+
+
+def _stores(body: type) -> dict[str, Any]:
+    new = answers(ProfileView, status=201)
+    return {
+        "tags": ["profiles"],
+        "responses": {**answers(ProfileView, 413), **new},
+        "openapi_extra": takes(body),
+    }
+
+
+_KNOWN: dict[int | str, dict[str, Any]] = {304: {"description": "It is one of those that are known."}}
+
+
+def _shown(row: ProfileRow, *, status: int) -> Response:
+    view = ProfileView(
+        agent_id=row.agent_id,
+        profile=row.profile.model_dump(mode="json"),
+        updated_at=row.updated_at,
+        updated_by=row.updated_by,
+    )
+    response = json_response(view, status=status)
+    response.headers["etag"] = _tag(row.profile)
+    return response
+
+
+def _parsed(agent_id: str) -> AgentId:
+    try:
+        return parse_agent_id(agent_id)
+    except AgentIdError as error:
+        raise BadRequestError(str(error)) from error
+
+
+def _decoded(data: bytes, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequestError(describe(error, data)) from error
+
+
+def _profile(fields: dict[str, Any]) -> Profile:
+    """A profile with nothing in it that is not understood. Raises `BadRequestError`."""
+    strange = sorted(fields.keys() - Profile.model_fields.keys())
+    if strange:
+        known = ", ".join(Profile.model_fields)
+        raise BadRequestError(f"{strange[0][:40]}: there is no such key; a profile has {known}")
+    try:
+        profile = parse_profile(msgspec.json.encode(fields))
+    except ProfileError as error:
+        raise BadRequestError(str(error)) from error
+    texts = [(where, getattr(profile, where)) for where in ("name", "model", "voice")]
+    texts += [
+        ("description", profile.description),
+        ("prompt", profile.prompt),
+        ("greeting", profile.greeting),
+    ]
+    texts += [(f"examples.{number}", text) for number, pair in enumerate(profile.examples) for text in pair]
+    for where, text in texts:
+        if text is not None and _has_control(text, allowed="" if where in _LINES else "\t\n\r"):
+            raise BadRequestError(f"{where}: it holds a control character; leave it out")
+    return profile
+
+
+def _has_control(text: str, *, allowed: str) -> bool:
+    return any((ord(char) < 32 and char not in allowed) or 0x7F <= ord(char) < 0xA0 for char in text)
+
+
+def _tag(profile: Profile) -> str:
+    return f'"{hashlib.sha256(profile.model_dump_json().encode()).hexdigest()[:32]}"'
+
+
+def _knows(if_none_match: str, tag: str) -> bool:
+    known = {one.strip().removeprefix("W/") for one in if_none_match.split(",")}
+    return tag in known or "*" in known

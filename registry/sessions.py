@@ -1,0 +1,246 @@
+"""Calls, as their agents report them: kept in the database, ended when their process is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from registry.clock import Clock
+from registry.errors import UnknownSessionError
+from registry.metrics import SESSIONS_ENDED
+from registry.room_stats import STATS_PERIOD, exit_code, room_stats
+from registry.session_records import LOST, Ending, SessionRow, TurnRow
+from registry.session_views import turn_view
+from registry.store import StoreError
+from rooms.tally import Counts
+from rooms.views import RoomStats
+from wire import Conversation, SessionReport
+
+logger = logging.getLogger(__name__)
+
+RETRY_INTERVAL = 5.0
+"""Seconds until the database is asked again for what it did not do."""
+
+PRUNE_INTERVAL = 3_600.0
+
+_LOCKS = 64
+"""Sessions that may report at once. Two of them share a lock now and then, and wait for each other."""
+
+
+class SessionStore(Protocol):
+    """What the database does for sessions. Blocks; raises `StoreError`."""
+
+    def report(self, row: SessionRow, turns: Sequence[TurnRow]) -> int: ...
+    def close_lost(self, ids: Sequence[str], *, at: datetime) -> Sequence[str]: ...
+    def get(self, session_id: str) -> SessionRow | None: ...
+    def open(self) -> Sequence[SessionRow]: ...
+    def turns(self, session_id: str, *, limit: int) -> Sequence[TurnRow]: ...
+    def ended_since(self, at: datetime) -> Sequence[Ending]: ...
+    def started_since(self, at: datetime) -> int: ...
+    def prune(self, before: datetime, *, turns_before: datetime) -> int: ...
+    def list(
+        self,
+        *,
+        room: str | None = None,
+        agent_id: str | None = None,
+        is_open: bool | None = None,
+        limit: int,
+        before: datetime | None = None,
+    ) -> Sequence[SessionRow]: ...
+
+
+class Sessions:
+    """All sessions, past and present. Its coroutines raise `StoreError` unless said otherwise.
+
+    Args:
+        history_days: How long they are kept.
+        journal_days: How long what was said is kept; 0 = it is not written at all.
+    """
+
+    def __init__(self, store: SessionStore, *, clock: Clock, history_days: int, journal_days: int) -> None:
+        self._store = store
+        self._clock = clock
+        self._history = timedelta(days=history_days)
+        self._journal = timedelta(days=journal_days)
+        self._locks = tuple(asyncio.Lock() for _ in range(_LOCKS))
+        self._lost: set[str] = set()  # those of which the database does not know it yet
+
+    async def report(self, session_id: str, report: SessionReport) -> int:
+        """Keep what a session tells. Durable afterwards; may be told again.
+
+        Returns:
+            The number below which all turns are kept.
+        """
+        async with self._no_reports_of([session_id]):
+            now = self._clock.utc()
+            self._lost.discard(session_id)
+            turns = [] if not self._journal else _turns(session_id, report, now)
+            n_kept, ending = await asyncio.to_thread(self._keep, _row(session_id, report, now), turns)
+        if ending is not None:
+            SESSIONS_ENDED.labels(exit_code(ending)).inc()
+        if not self._journal and report.turns:
+            return report.turns[-1].number + 1  # it would tell them for ever
+        return n_kept
+
+    async def lost(self, session_ids: Iterable[str]) -> Sequence[str]:
+        """The processes of these are gone. Ends those that had not ended; they open again when they report.
+
+        May be called twice, and with incarnations of whatever else beats. Never raises `StoreError`: what the
+        database does not take now, `run` repeats.
+
+        Returns:
+            Those that were ended now.
+        """
+        ids = set(session_ids)
+        async with self._no_reports_of(ids):
+            return await self._close(ids)
+
+    async def get(self, session_id: str) -> SessionRow:
+        """One session. Raises `UnknownSessionError`."""
+        row = await asyncio.to_thread(self._store.get, session_id)
+        if row is None:
+            raise UnknownSessionError(f"no session {session_id[:64]!r} has reported here")
+        return row
+
+    async def find(
+        self,
+        *,
+        room: str | None = None,
+        agent_id: str | None = None,
+        is_open: bool | None = None,
+        limit: int,
+        before: datetime | None = None,
+    ) -> Sequence[SessionRow]:
+        """Sessions, the newest first.
+
+        Args:
+            before: Only those that began before then: the last one's start so far.
+        """
+        return await asyncio.to_thread(
+            self._store.list, room=room, agent_id=agent_id, is_open=is_open, limit=limit, before=before
+        )
+
+    async def conversation(self, session_id: str, *, limit: int) -> Conversation:
+        """The last turns of a session and of those that it went on with. Raises `UnknownSessionError`."""
+        await self.get(session_id)
+        rows = await asyncio.to_thread(self._store.turns, session_id, limit=limit)
+        now = self._clock.utc()
+        return Conversation(turns=tuple(turn_view(row, now=now) for row in rows))
+
+    async def stats(self, counts: Counts) -> RoomStats:
+        """How well rooms are kept."""
+        now = self._clock.utc()
+        ended, going, n_started = await asyncio.to_thread(self._read_stats, now - STATS_PERIOD)
+        since = self._clock.date_of(counts.since)
+        return room_stats(counts, since=since, ended=ended, going=going, n_started=n_started, now=now)
+
+    async def prune(self) -> int:
+        """Delete what is older than it is kept.
+
+        Returns:
+            How many rows.
+        """
+        now = self._clock.utc()
+        return await asyncio.to_thread(
+            self._store.prune, now - self._history, turns_before=now - self._journal
+        )
+
+    async def run(self) -> None:
+        """Delete what is old once an hour, and repeat what the database did not take. Never returns."""
+        loop = asyncio.get_running_loop()
+        prune_at = loop.time()
+        while True:
+            try:
+                await self._repeat()
+                if loop.time() >= prune_at:
+                    prune_at = loop.time() + PRUNE_INTERVAL
+                    await self.prune()
+            except StoreError as error:
+                logger.warning(
+                    "old sessions are not deleted",
+                    extra={"action": "sessions.prune", "error": str(error)},
+                )
+            except Exception:
+                logger.exception("a round of sessions failed", extra={"action": "sessions.failed"})
+            await asyncio.sleep(RETRY_INTERVAL)
+
+    async def _repeat(self) -> None:
+        ids = set(self._lost)
+        async with self._no_reports_of(ids):
+            await self._close(ids & self._lost)  # one that has reported meanwhile lives
+
+    async def _close(self, ids: set[str]) -> Sequence[str]:
+        if not ids:
+            return []
+        try:
+            closed = await asyncio.to_thread(self._store.close_lost, sorted(ids), at=self._clock.utc())
+        except StoreError as error:
+            self._lost |= ids
+            logger.warning(
+                "lost sessions are not written yet",
+                extra={"action": "sessions.lost", "n_sessions": len(ids), "error": str(error)},
+            )
+            return []
+        self._lost -= ids
+        SESSIONS_ENDED.labels(LOST).inc(len(closed))
+        return closed
+
+    @asynccontextmanager
+    async def _no_reports_of(self, ids: Iterable[str]) -> AsyncIterator[None]:
+        """None of these sessions has a report on its way to the database meanwhile: it would come after its end."""
+        async with AsyncExitStack() as stack:
+            for index in sorted({hash(one) % _LOCKS for one in ids}):
+                await stack.enter_async_context(self._locks[index])
+            yield
+
+    def _keep(self, row: SessionRow, turns: Sequence[TurnRow]) -> tuple[int, Ending | None]:
+        """Returns the turns that are kept, and how the session has ended if it had not before."""
+        ending = None
+        if row.ended_at is not None:
+            before = self._store.get(row.id)
+            if before is None or before.is_open or before.close_reason == LOST:
+                ending = Ending(row.room, row.started_at, row.ended_at, row.close_reason, row.exit_code)
+        return self._store.report(row, turns), ending
+
+    def _read_stats(self, since: datetime) -> tuple[Sequence[Ending], list[tuple[str, datetime]], int]:
+        going = [(row.room, row.started_at) for row in self._store.open()]
+        return self._store.ended_since(since), going, self._store.started_since(since)
+
+
+def _row(session_id: str, report: SessionReport, now: datetime) -> SessionRow:
+    ended = report.ended
+    return SessionRow(
+        id=session_id,
+        row_id=report.row_id,
+        agent_id=report.agent_id,
+        room=report.room,
+        room_sid=report.room_sid,
+        job_id=report.job_id,
+        host=report.host,
+        resumes=report.resumes,
+        started_at=now - timedelta(seconds=report.age),
+        heard_at=now,
+        ended_at=None if ended is None else now,
+        most_humans=report.most_humans,
+        usage=report.usage,
+        close_reason=None if ended is None else ended.reason,
+        exit_code=None if ended is None else ended.exit_code,
+    )
+
+
+def _turns(session_id: str, report: SessionReport, now: datetime) -> list[TurnRow]:
+    return [
+        TurnRow(
+            session_id=session_id,
+            number=turn.number,
+            role=turn.role,
+            text=turn.text,
+            interrupted=turn.interrupted,
+            at=now - timedelta(seconds=turn.age),
+        )
+        for turn in report.turns
+    ]
