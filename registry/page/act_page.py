@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import quote, unquote
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -11,20 +10,14 @@ from starlette.responses import Response
 
 from registry.agents import Agent
 from registry.errors import BadRequestError, RegistryError
-from registry.page import flash
-from registry.page.acts import FORCIBLE, MAX_NAME, MAX_REASON, WORDS, Act, act_of, carry_out, parse_wish
-from registry.page.answers import agent_path, html, see
+from registry.page import act_answers
+from registry.page.acts import FORCIBLE, WORDS, Act, act_of, carry_out, parse_wish
+from registry.page.addresses import agent_path
 from registry.page.forms import read_form
 from registry.page.listing import address, parse_text
-from registry.page.login import is_secure
 from registry.records import Status
 from registry.running import Registry
 from registry.views import agent_view
-
-_NAME_COOKIE = "roomkeeper_name"
-"""Who acts, so that nobody has to type it twice."""
-
-_NAME_LIFE = 365 * 86_400
 
 _PERHAPS_OVER = (Status.STOPPED, Status.OFFLINE, Status.UNKNOWN)
 """An agent of another status is removed only when that was said to be right."""
@@ -54,20 +47,7 @@ def act_router(registry: Registry) -> APIRouter:
             said = await carry_out(registry, agent, parse_wish(act, values))
         except RegistryError as error:
             return _form(registry, request, values, error=error)
-        if values.get("fragment"):
-            response: Response = html("said.html", {"said": said})
-        else:
-            response = see(_back(values))
-            flash.put(response, said, is_secure=is_secure(request))
-        response.set_cookie(
-            _NAME_COOKIE,
-            quote(values.get("by", "").strip()[:MAX_NAME], safe=""),
-            max_age=_NAME_LIFE,
-            httponly=True,
-            samesite="strict",
-            secure=is_secure(request),
-        )
-        return response
+        return act_answers.done(request, values, said, back=_back(values))
 
     return router
 
@@ -83,38 +63,22 @@ def _whom_and_what(registry: Registry, values: Mapping[str, str]) -> tuple[Agent
 def _form(
     registry: Registry, request: Request, values: Mapping[str, str], *, error: RegistryError | None = None
 ) -> Response:
-    """The form for an act, with what was typed in before and what is wrong with it.
-
-    When there is nothing to act on any more, only that.
-    """
+    """The form for an act. When there is nothing to act on any more, only that."""
     try:
         agent, act = _whom_and_what(registry, values)
     except RegistryError as nothing:
-        return _nothing(error or nothing, values)
-    name = unquote(request.cookies.get(_NAME_COOKIE, ""), errors="replace")[:MAX_NAME]
-    return html(
-        "act_form.html" if values.get("fragment") else "act.html",
-        {
-            "agent": agent_view(agent, registry.fleet.clock),
-            "act": act.value,
-            "words": WORDS[act],
-            "values": {"by": name, **values},
-            "back": _back(values),
-            "error": "" if error is None else str(error),
-            "is_alive": agent.verdict.status not in _PERHAPS_OVER,
-            "forcible": [status.value for status in FORCIBLE],
-            "max_reason": MAX_REASON,
-            "max_name": MAX_NAME,
-            "has_token": registry.token is not None,
-        },
-        status=200 if error is None else error.http_status,
+        return act_answers.nothing(error or nothing, values)
+    context = {
+        "agent": agent_view(agent, registry.fleet.clock),
+        "act": act.value,
+        "words": WORDS[act],
+        "back": _back(values),
+        "is_alive": agent.verdict.status not in _PERHAPS_OVER,
+        "forcible": [status.value for status in FORCIBLE],
+    }
+    return act_answers.form(
+        "act", request, values, context, error=error, has_token=registry.token is not None
     )
-
-
-def _nothing(error: RegistryError, values: Mapping[str, str]) -> Response:
-    """There is nothing to act on."""
-    template = "said.html" if values.get("fragment") else "nothing.html"
-    return html(template, {"said": str(error), "has_token": False}, status=error.http_status)
 
 
 def _back(values: Mapping[str, str]) -> str:

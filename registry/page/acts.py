@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from registry.agents import Agent
 from registry.errors import BadRequestError
+from registry.page.reasons import parse_why
 from registry.page.words import isolated, name_of
 from registry.records import Forced, Status
 from registry.running import Registry
 from wire import Kind, Order
 
-MAX_REASON = 500
-MAX_NAME = 80
-
 FORCIBLE = (Status.RUNNING, Status.WARNING, Status.ERROR, Status.STOPPED, Status.OFFLINE)
 """What can be forced. The others say what nobody can know."""
-
-NOBODY = "page"
-"""Who did it, when no name is given."""
 
 
 class Act(enum.Enum):
@@ -81,9 +75,6 @@ WORDS = {
     ),
 }
 
-_CONTROLS = ("Cc", "Cs", "Zl", "Zp")
-"""Categories of characters that end lines, or mean something to terminals."""
-
 _ORDERS = {Act.STOP: Order.STOP, Act.DRAIN: Order.DRAIN, Act.LEAVE: Order.LEAVE}
 
 
@@ -128,18 +119,13 @@ def parse_wish(act: Act, form: Mapping[str, str]) -> Wish:
     Raises:
         BadRequestError: Something is missing or wrong.
     """
-    reason = _line(form.get("reason", ""))
-    if not reason:
-        raise BadRequestError("Say why: the reason stands in the agent's history.")
-    if len(reason) > MAX_REASON:
-        raise BadRequestError(f"The reason is {len(reason)} characters long; at most {MAX_REASON} are taken.")
-    by = _line(form.get("by", ""))[:MAX_NAME] or NOBODY
+    why = parse_why(form)
     if act is not Act.FORCE:
-        return Wish(act=act, reason=reason, by=by, even_alive=form.get("alive") == "yes")
+        return Wish(act=act, reason=why.reason, by=why.by, even_alive=form.get("alive") == "yes")
     status = next((each for each in FORCIBLE if each.value == form.get("status")), None)
     if status is None:
         raise BadRequestError("Choose the status that is to hold.")
-    return Wish(act=act, reason=reason, by=by, status=status, health=_health(form.get("health", "")))
+    return Wish(act=act, reason=why.reason, by=why.by, status=status, health=_health(form.get("health", "")))
 
 
 async def carry_out(registry: Registry, agent: Agent, wish: Wish) -> str:
@@ -177,10 +163,3 @@ def _health(text: str) -> int | None:
     if not (text.isascii() and text.isdecimal()) or len(text) > 3 or int(text) > 100:
         raise BadRequestError("Health is a whole number from 0 to 100, or nothing: then it is computed.")
     return int(text)
-
-
-def _line(text: str) -> str:
-    """One line without control characters, which neither databases nor histories want."""
-    return " ".join(
-        "".join(" " if unicodedata.category(char) in _CONTROLS else char for char in text).split()
-    )

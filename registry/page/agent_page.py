@@ -1,4 +1,4 @@
-"""An agent's page: all that is known of it, its history and, when somebody asks for it, its log."""
+"""An agent's page: all that is known of it, its profile, its history and, when somebody asks for it, its log."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from registry.errors import NoLineError, UnknownAgentError
-from registry.page import flash
+from registry.errors import NoLineError, RegistryError, UnknownAgentError
+from registry.page import act_answers, flash
 from registry.page.acts import possible
+from registry.page.addresses import agent_path
 from registry.page.answers import large_html, see
+from registry.page.forms import read_form
+from registry.page.profile_page import MAX_BYTES, ProfilePart, change_profile, profile_id, profile_part
+from registry.page.queries import parse_id
 from registry.records import Change
 from registry.running import Registry
 from registry.store import StoreError
@@ -25,7 +29,7 @@ LOG_TIMEOUT = 2.0
 
 
 def agent_router(registry: Registry) -> APIRouter:
-    """`/agents/<id>`.
+    """`/agents/<id>`: by GET its page, by POST a change of its profile.
 
     What more is asked for stands in the query, because an id may hold slashes: ``before=<id>`` older history,
     ``log=last`` the last log lines, ``fragment=live`` the part of the page that changes.
@@ -37,33 +41,62 @@ def agent_router(registry: Registry) -> APIRouter:
         agent_id = agent_id or request.query_params.get("id", "")
         if not agent_id:
             return see("/")
-        history = await _history(registry, agent_id, request.query_params.get("before", ""))
-        agent = registry.fleet.find(agent_id)
-        is_fragment = request.query_params.get("fragment") == "live"
-        values: dict[str, object] = {
-            "agent_id": agent_id,
-            "agent": None
-            if agent is None
-            else agent_view(agent, registry.fleet.clock, with_prompt=not is_fragment),
-            "acts": [] if agent is None else possible(agent),
-            "history": history,
-            "registry": registry.view(),
-            "now": registry.fleet.clock.utc(),
-        }
-        if is_fragment:
-            return await large_html("agent_live.html", values)
-        is_known = agent is not None or history.changes or history.trouble
-        values |= {
-            "log": await _log(registry, agent_id) if request.query_params.get("log") == "last" else None,
-            "said": flash.look(request),
-            "has_token": registry.token is not None,
-        }
-        template, status = ("agent.html", 200) if is_known else ("nobody.html", 404)
-        response = await large_html(template, values, status=status)
-        flash.take_away(response)
-        return response
+        if request.query_params.get("fragment") == "live":
+            return await large_html("agent_live.html", await _live_values(registry, request, agent_id))
+        whose = profile_id(agent_id, registry.fleet.find(agent_id))
+        part = None if whose is None else await profile_part(registry, whose)
+        return await _page(registry, request, agent_id, part)
+
+    @router.post("/agents/{agent_id:path}")
+    async def change(request: Request, agent_id: str) -> Response:
+        agent_id = agent_id or request.query_params.get("id", "")
+        whose = profile_id(agent_id, registry.fleet.find(agent_id))
+        if whose is None:
+            return see(agent_path(agent_id) if agent_id else "/")
+        try:
+            form = await read_form(request, limit=MAX_BYTES)
+        except RegistryError as error:
+            return act_answers.nothing(error, {})
+        outcome = await change_profile(registry, whose, form)
+        if isinstance(outcome, ProfilePart):
+            return await _page(registry, request, agent_id, outcome, status=400)
+        return act_answers.done(request, {"by": form.get("by", "")}, outcome, back=agent_path(agent_id))
 
     return router
+
+
+async def _page(
+    registry: Registry, request: Request, agent_id: str, part: ProfilePart | None, *, status: int = 200
+) -> Response:
+    values = await _live_values(registry, request, agent_id, with_prompt=True)
+    is_known = values["is_known"] or (part is not None and part.stored is not None)
+    values |= {
+        "log": await _log(registry, agent_id) if request.query_params.get("log") == "last" else None,
+        "profile": part,
+        "by": act_answers.name_in(request),
+        "said": flash.look(request),
+        "has_token": registry.token is not None,
+    }
+    template, status = ("agent.html", status) if is_known else ("nobody.html", 404)
+    response = await large_html(template, values, status=status)
+    flash.take_away(response)
+    return response
+
+
+async def _live_values(
+    registry: Registry, request: Request, agent_id: str, *, with_prompt: bool = False
+) -> dict[str, object]:
+    history = await _history(registry, agent_id, request.query_params.get("before", ""))
+    agent = registry.fleet.find(agent_id)
+    return {
+        "agent_id": agent_id,
+        "agent": None if agent is None else agent_view(agent, registry.fleet.clock, with_prompt=with_prompt),
+        "acts": [] if agent is None else possible(agent),
+        "history": history,
+        "is_known": bool(agent is not None or history.changes or history.trouble),
+        "registry": registry.view(),
+        "now": registry.fleet.clock.utc(),
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +115,7 @@ class _History:
 
 
 async def _history(registry: Registry, agent_id: str, before_text: str) -> _History:
-    is_number = before_text.isascii() and before_text.isdecimal() and len(before_text) < 19
-    before = int(before_text) if is_number else None
+    before = parse_id(before_text)
     try:
         changes = await registry.history(agent_id, limit=PER_PAGE + 1, before=before)
     except StoreError as error:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote, urlencode
 
 import jinja2
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from registry.page import acts, listing, words
+from registry.page import acts, addresses, listing, process_acts, tones, words
 
 HEADERS = {
     # Styles and scripts are files of ours; a name that is a script has nothing to run it.
@@ -23,25 +22,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-
-
-def agent_path(agent_id: str) -> str:
-    """The address of an agent's page."""
-    if agent_id in (".", ".."):
-        # Browsers take these for folders, quoted or not.
-        return f"/agents/?id={agent_id}"
-    return f"/agents/{quote(agent_id, safe='')}"
-
-
-def agent_query(agent_id: str, query: str) -> str:
-    """The address of an agent's page with a query."""
-    path = agent_path(agent_id)
-    return f"{path}{'&' if '?' in path else '?'}{query}"
-
-
-def act_path(agent_id: str, back: str) -> str:
-    """The address of the form for an act, but for the act's name, which follows. `back`: see `act_page`."""
-    return "/act?" + urlencode({"id": agent_id, "back": back}) + "&act="
 
 
 def _environment() -> jinja2.Environment:
@@ -63,11 +43,27 @@ def _environment() -> jinja2.Environment:
         "visible": words.visible,
         "count": words.count,
         "isolated": words.isolated,
+        "due": words.due,
+        "exact": words.exact,
+        "percent": words.percent,
+        "evidence": words.evidence,
     }
     environment.globals |= {
-        "act_path": act_path,
-        "agent_path": agent_path,
-        "agent_query": agent_query,
+        "act_path": addresses.act_path,
+        "agent_path": addresses.agent_path,
+        "agent_query": addresses.agent_query,
+        "process_act_path": addresses.process_act_path,
+        "process_path": addresses.process_path,
+        "room_act_path": addresses.room_act_path,
+        "room_path": addresses.room_path,
+        "room_query": addresses.room_query,
+        "rooms_path": addresses.rooms_path,
+        "session_path": addresses.session_path,
+        "sessions_path": addresses.sessions_path,
+        "tone_of_end": tones.of_end,
+        "tone_of_health": tones.of_health,
+        "tone_of_phase": tones.of_phase,
+        "tone_of_state": tones.of_state,
         "name_of": words.name_of,
         "of_room": listing.of_room,
         "query_text": listing.query_text,
@@ -75,6 +71,7 @@ def _environment() -> jinja2.Environment:
         "with_page": listing.with_page,
         "with_sort": listing.with_sort,
         "with_statuses": listing.with_statuses,
+        "PROCESS_WORDS": process_acts.PROCESS_WORDS,
         "WORDS": acts.WORDS,
     }
     return environment

@@ -15,14 +15,17 @@ _MAX_BYTES = 16_384
 _MAX_FIELDS = 20
 
 
-async def read_form(request: Request) -> dict[str, str]:
+async def read_form(request: Request, *, limit: int = _MAX_BYTES) -> dict[str, str]:
     """The fields of an `application/x-www-form-urlencoded` body. Of a name that comes twice, the last one counts.
+
+    Args:
+        limit: Bytes.
 
     Raises:
         TooLargeError: It is larger than any form of the page.
         BadRequestError: It is no form.
     """
-    body = await read_body(request.receive, limit=_MAX_BYTES)
+    body = await read_body(request.receive, limit=limit)
     try:
         return dict(
             parse_qsl(body.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)

@@ -8,6 +8,7 @@ from typing import get_args
 from urllib.parse import parse_qsl, urlencode
 
 from registry.agents import Agent
+from registry.page.queries import page_number
 from registry.records import Status
 from registry.selection import Sort, Wanted
 from wire import Deployment, Kind
@@ -82,7 +83,7 @@ def parse_query(values: Mapping[str, str]) -> Query:
         room=values.get("room", "")[:_LONGEST],
         hides_over=values.get("over") == "hide",
         sort=next((sort for sort in get_args(Sort) if sort == values.get("sort")), "status"),
-        page=_page(values.get("page", "")),
+        page=page_number(values.get("page", "")),
     )
 
 
@@ -145,8 +146,3 @@ def hosts(agents: Iterable[Agent], chosen: str) -> list[str]:
     """Hosts to choose from, the chosen one among them."""
     found = sorted({agent.beat.host for agent in agents if agent.beat.host})
     return sorted({*found[:_MOST_HOSTS], *([chosen] if chosen else [])})
-
-
-def _page(text: str) -> int:
-    is_number = text.isascii() and text.isdecimal() and len(text) < 8
-    return max(1, int(text)) if is_number else 1

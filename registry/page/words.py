@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 _MINUTE = 60
 _HOUR = 3_600
 _DAY = 86_400
+
+_LONGEST_EVIDENCE = 8_000
+"""Characters."""
 
 
 def span(seconds: float) -> str:
@@ -81,3 +87,27 @@ def isolated(text: str) -> str:
 def count(n: int, noun: str) -> str:
     """``1 agent``, ``2 agents``."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def due(moment: datetime, now: datetime) -> str:
+    """When something happens: ``in 12 s``, then ``due now``."""
+    seconds = (moment - now).total_seconds()
+    return f"in {span(seconds)}" if seconds >= 1 else "due now"
+
+
+def exact(seconds: float) -> str:
+    """A short time as measured: ``0.31 s``, ``12.4 s``, from a minute on as `span`."""
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    return f"{seconds:.1f} s" if seconds < _MINUTE else span(seconds)
+
+
+def percent(share: float) -> str:
+    """A share of 1: ``2.1 %``."""
+    return f"{100 * share:.1f} %"
+
+
+def evidence(found: Mapping[str, Any]) -> str:
+    """What was seen, for people who know what to look for."""
+    text = json.dumps(found, ensure_ascii=False, indent=2, default=str)
+    return text if len(text) <= _LONGEST_EVIDENCE else f"{text[:_LONGEST_EVIDENCE]}…"

@@ -2,7 +2,8 @@
  * Keeps the parts of the page that are marked `data-live` as they are at the registry.
  *
  * The registry says by server-sent events that something has changed; what it looks like now is fetched as HTML, twice
- * a second at most. Every two seconds the ages of the last beats are asked for, which change without an event.
+ * a second at most. Every two seconds the ages of the last beats are asked for, which change without an event. Pages
+ * whose part is marked `data-poll` (rooms, sessions, processes) are fetched at that pace while somebody looks.
  */
 
 import { morph } from "./morph.js";
@@ -10,6 +11,7 @@ import { ANSWERED, STRANGER, beatsOf } from "./pulse.js";
 import { speak, tellChanges } from "./speech.js";
 import { setClock, tick } from "./times.js";
 
+const ROOM = "room:"; // how ids of rooms begin among those that have changed
 const GAP = 500; // ms between two fetches. A slow registry gets longer: five times what the last one took
 const PULSE = 2_000; // ms
 const SLOW = 5_000; // ms between two looks at what changes without an event: measurements, notices
@@ -37,6 +39,7 @@ export function goLive() {
   document.getElementById("pulse").hidden = false;
   connect();
   setInterval(pulse, PULSE);
+  setInterval(() => !document.hidden && polls() && refresh(), PULSE);
   setInterval(() => !document.hidden && changesByItself() && refresh(), SLOW);
   setInterval(() => document.hidden && refresh(), HIDDEN);
   // A browser opens six connections to a host, for all its tabs: hidden ones must not hold any.
@@ -125,16 +128,23 @@ function disconnect() {
   isOpen = false;
 }
 
-/** Whether a message about agents is about something on this page. */
+/** Whether a message about what has changed is about something on this page. */
 function concerns(data) {
-  const id = agentId();
-  if (id === undefined) return true; // the list: it may belong on this page of it now
   const { agents, removed } = JSON.parse(data);
+  const rooms = removed.filter((each) => each.startsWith(ROOM));
+  if (polls()) return rooms.length > 0;
+  const id = agentId();
+  // The list: it may belong on this page of it now.
+  if (id === undefined) return !rooms.length || agents.length > 0 || removed.length > rooms.length;
   return removed.includes(id) || agents.some((agent) => agent.agentId === id);
 }
 
 function changesByItself() {
   return agentId() !== undefined || document.querySelector(".notices") !== null;
+}
+
+function polls() {
+  return document.querySelector("[data-poll]") !== null;
 }
 
 function agentId() {

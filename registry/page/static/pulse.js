@@ -13,7 +13,7 @@ export const STRANGER = "stranger"; // the registry does not know this browser
 /** Bring the times of last beats up to date. @returns {Promise<string>} What became of it. */
 export async function beatsOf(page) {
   const places = new Map();
-  for (const place of page.querySelectorAll("[data-key][data-status], [data-agent][data-now]")) {
+  for (const place of page.querySelectorAll(".agent[data-key][data-status], [data-agent][data-now]")) {
     places.set(place.dataset.key ?? place.dataset.agent, place);
   }
   try {

@@ -1,5 +1,5 @@
 /**
- * Keeps every `<time data-time>` up to date: `ago`, `lasting` or `left`, in the words of words.py.
+ * Keeps every `<time data-time>` up to date: `ago`, `lasting`, `left` or `due`, in the words of words.py.
  *
  * The registry's clock counts, not the browser's, which may be minutes off.
  */
@@ -32,6 +32,7 @@ export function tick() {
 
 function words(mode, seconds) {
   if (mode === "left") return seconds < 0 ? `${span(-seconds)} left` : `over for ${span(seconds)}`;
+  if (mode === "due") return seconds <= -1 ? `in ${span(-seconds)}` : "due now";
   if (mode === "lasting") return `for ${span(seconds)}`;
   return seconds < 1 ? "now" : `${span(seconds)} ago`;
 }

@@ -24,6 +24,7 @@ from registry.running import Registry, run_registry
 from registry.server import Server
 from registry.store import Store, sqlite_url
 from tests.registry.page.pretend import Senders
+from tests.registry.page.pretend_keeping import PretendChildren, PretendKeeper, PretendSessions, WithParts
 
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
@@ -73,6 +74,9 @@ class Site:
     store: Store
     options: dict[str, Any]
     port: int = 0
+    parts: dict[str, Any] = field(default_factory=dict)
+    """What stands in for parts of the registry, by the name of the attribute."""
+
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _registry: Registry | None = None
 
@@ -89,7 +93,7 @@ class Site:
         self._registry = await self._stack.enter_async_context(run_registry(self.store, **self.options))
         listening = socket.create_server(("127.0.0.1", self.port))
         self.port = listening.getsockname()[1]
-        server = Server(create_app(self._registry), self._registry)
+        server = Server(create_app(WithParts.of(self._registry, self.parts)), self._registry)
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="server")
 
         async def end() -> None:
@@ -130,6 +134,34 @@ async def build(tmp_path: Path) -> AsyncIterator[Build]:
 async def site(build: Build) -> Site:
     """One that wants no token."""
     return await build()
+
+
+@dataclass(kw_only=True)
+class Kept:
+    """A site whose rooms are kept and whose processes run, all of it pretended."""
+
+    site: Site
+    keeper: PretendKeeper = field(default_factory=PretendKeeper)
+    sessions: PretendSessions = field(default_factory=PretendSessions)
+    children: PretendChildren
+
+    @property
+    def url(self) -> str:
+        return self.site.url
+
+    @property
+    def store(self) -> Store:
+        return self.site.store
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def kept(site: Site, tmp_path: Path) -> Kept:
+    """The site, with a pretend keeper and pretend processes; empty at first. Its database is a real one."""
+    kept = Kept(site=site, children=PretendChildren(tmp_path / "agents.toml"))
+    await site.down()
+    site.parts = {"keeper": kept.keeper, "children": kept.children, "sessions": kept.sessions}
+    await site.up()
+    return kept
 
 
 @pytest_asyncio.fixture(loop_scope="session")

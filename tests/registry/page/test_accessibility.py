@@ -15,8 +15,9 @@ from playwright.async_api import Page, expect
 from config import cache_folder
 from registry.fleet import Fleet
 from registry.records import Forced, Status
-from tests.registry.page.conftest import Build, Open, Site
+from tests.registry.page.conftest import Build, Kept, Open, Site
 from tests.registry.page.pretend import Senders
+from tests.registry.page.rich import RED, SESSION, fill
 from tests.registry.page.test_acts_in_browser import choose
 
 SOURCES = Path(__file__).parent / "axe"
@@ -122,6 +123,32 @@ async def test_an_agents_page_and_a_dialog(open_page: Open, site: Site, axe: str
     await page.goto(site.url)
     await choose(page, "warning", "Force status…")
     assert await findings(page, axe) == []
+
+
+@pytest.mark.parametrize("width", [360, 1400])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/rooms", f"/rooms/{RED}", "/sessions", f"/sessions/{SESSION}", "/processes", "/processes/night-desk",
+        f"/room-act?id={RED}&back=", "/process-act?act=start-all", "/agents/7",
+    ],
+)  # fmt: skip
+async def test_rooms_sessions_and_processes(
+    open_page: Open, kept: Kept, axe: str, path: str, width: int
+) -> None:
+    fill(kept)
+    page = await open_page(path, width=width)
+    await page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+    assert await findings(page, axe) == []
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+
+
+async def test_what_there_is_when_there_is_nothing(open_page: Open, kept: Kept, axe: str) -> None:
+    kept.keeper.is_now(is_on=False, livekit_url=None)
+    page = await open_page("/rooms")
+    for path in ("/rooms", "/rooms/x", "/sessions", "/sessions/x", "/processes", "/processes/x"):
+        await page.goto(kept.url + path)
+        assert await findings(page, axe) == [], path
 
 
 async def test_the_login_and_the_empty_list(open_page: Open, build: Build, axe: str) -> None:

@@ -72,7 +72,21 @@ async def test_a_form_that_is_too_large_is_refused(build: Build) -> None:
 async def test_every_page_keeps_foreign_scripts_and_frames_out(build: Build) -> None:
     site = await build(token=TOKEN)
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as session:
-        for path in ("/", "/?fragment=live", "/agents/x", "/act?id=x&act=stop", "/login"):
+        for path in (
+            "/",
+            "/?fragment=live",
+            "/agents/x",
+            "/act?id=x&act=stop",
+            "/login",
+            "/rooms",
+            "/rooms/x",
+            "/room-act?id=x",
+            "/sessions",
+            "/sessions/x",
+            "/processes",
+            "/processes/x",
+            "/process-act?id=x&act=stop",
+        ):
             async with session.get(site.url + path, allow_redirects=False) as answer:
                 policy = answer.headers["Content-Security-Policy"]
                 assert "default-src 'self'" in policy, path

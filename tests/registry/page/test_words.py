@@ -33,6 +33,30 @@ def test_a_deadline_that_has_passed_is_over() -> None:
     assert words.left(NOW - timedelta(seconds=5), NOW) == "over for 5 s"
 
 
+def test_what_is_to_come_is_due() -> None:
+    assert words.due(NOW + timedelta(seconds=12.9), NOW) == "in 12 s"
+    assert words.due(NOW + timedelta(seconds=1), NOW) == "in 1 s"
+    assert words.due(NOW + timedelta(seconds=0.9), NOW) == "due now"
+    assert words.due(NOW - timedelta(seconds=5), NOW) == "due now"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0.00 s"), (0.314, "0.31 s"), (12.44, "12.4 s"), (59.9, "59.9 s"), (60, "1 min")],
+)
+def test_short_times_are_told_as_measured(seconds: float, text: str) -> None:
+    assert words.exact(seconds) == text
+
+
+def test_shares_are_told_in_percent() -> None:
+    assert (words.percent(0), words.percent(0.0244), words.percent(1)) == ("0.0 %", "2.4 %", "100.0 %")
+
+
+def test_evidence_is_readable_whatever_is_in_it() -> None:
+    assert words.evidence({"ü": [NOW]}) == '{\n  "ü": [\n    "2026-03-01 12:00:00+00:00"\n  ]\n}'
+    assert len(words.evidence({"long": "x" * 20_000})) == 8_001
+
+
 def test_dates_are_told_in_utc_whatever_they_came_in() -> None:
     date = datetime.fromisoformat("2026-03-01T13:00:00.123456+01:00")
     assert words.full(date) == "2026-03-01 12:00:00 UTC"
