@@ -9,7 +9,7 @@ from config import Providers, Settings
 from heartbeat import Facts
 from session.call_state import CallState
 from session.trouble import Part
-from wire import AgentId, CallFacts, Deployment, Guest, Hint, Kind, Profile, Said
+from wire import AgentId, CallFacts, Deployment, Guest, Hint, Joining, Kind, Profile, Said
 
 _PARTS = {Part.STT: "speech to text", Part.LLM: "the language model", Part.TTS: "text to speech"}
 
@@ -65,6 +65,8 @@ def call_facts(
             since=state.since,
             grace_left=state.grace_left,
             llm=model,
+            is_connected=state.is_connected,
+            closing=None if state.closing is None else state.closing.value,
         ),
     )
 
@@ -81,6 +83,7 @@ class WorkerState:
     is_connected: bool
     is_draining: bool
     is_full: bool
+    joining: tuple[Joining, ...] = ()
 
 
 def worker_facts(state: WorkerState, *, profile: Profile, settings: Settings) -> Facts:
@@ -108,4 +111,6 @@ def worker_facts(state: WorkerState, *, profile: Profile, settings: Settings) ->
         deployment=Deployment(settings.agent_deployment),
         reason=reason,
         hints=tuple(hints),
+        joining=state.joining,
+        takes_jobs=state.is_registered and state.is_connected and not state.is_draining,
     )

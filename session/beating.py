@@ -35,6 +35,11 @@ class Beating:
         self._goodbye_timeout = goodbye_timeout
         self._sender: Sender | None = None
 
+    @property
+    def is_heard(self) -> bool:
+        """The last beat was taken by the registry."""
+        return self._sender is not None and self._sender.is_heard
+
     def begin(self, incarnation: str | None = None) -> None:
         """Begin to beat, and watch the running event loop. May be called twice; the first time counts.
 
@@ -63,5 +68,5 @@ class Beating:
     async def say_goodbye(self, reason: str) -> None:
         """The last beat. May be called twice."""
         if self._sender is not None:
-            timeout = self._goodbye_timeout if self._sender.is_heard else 0.0
+            timeout = self._goodbye_timeout if self.is_heard else 0.0
             await self._sender.stop_async(reason, timeout=timeout)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 
 from livekit import rtc
 from livekit.agents import JobContext
@@ -12,15 +11,17 @@ from livekit.agents import JobContext
 from config import LiveKitLogin, Settings
 from lifecycle import CloseReason, Phase, RoomLife, RoomLimits, Watchdog, watch
 from session import duplicates, rpc
+from session.background import Background
 from session.beating import Beating
 from session.call_state import CallState
 from session.conversation import Conversation
 from session.journal import Journal
 from session.leaving import LEAVING_TIMEOUT, Step, take_steps
-from session.linking import choose_linked
-from session.room_end import leave_behind
+from session.phase_log import PhaseLog
+from session.presence import Presence
+from session.reporting import Reporting
+from session.room_end import leave_behind, sends_successor
 from session.room_hold import RoomHold, needs_hold
-from session.roster import Human, humans_among
 from session.server_api import ServerApi
 from wire import INCARNATION, LEAVING, STATUS_METHOD, AgentId
 
@@ -35,6 +36,9 @@ BACKSTOP = 15.0
 GOODBYE_TIMEOUT = 1.3
 """Seconds to say goodbye to the registry. A human may wait for a successor, so one that hangs is not waited for."""
 
+REPORT_TIMEOUT = 0.8
+"""Seconds to tell the registry the end of the conversation, likewise."""
+
 
 class Call:
     """One agent in one room. `start` returns when the agent is there; the call then lives by itself.
@@ -48,7 +52,8 @@ class Call:
         login: Where LiveKit is.
         server_api: LiveKit's, for this project.
         watchdog: Ends the process when the event loop does not.
-        beating: Keeps the registry told; begun by the call when it is sure to stay.
+        beating: Keeps the registry told how the call is; begun by the call when it is sure to stay.
+        reporting: Tells it the conversation, likewise.
     """
 
     def __init__(
@@ -63,6 +68,7 @@ class Call:
         server_api: ServerApi,
         watchdog: Watchdog,
         beating: Beating,
+        reporting: Reporting,
     ) -> None:
         self._ctx = ctx
         self._room = ctx.room
@@ -75,6 +81,7 @@ class Call:
         self._server_api = server_api
         self._watchdog = watchdog
         self._beating = beating
+        self._reporting = reporting
         self._loop = asyncio.get_running_loop()
         self._life = RoomLife(
             RoomLimits(
@@ -85,17 +92,24 @@ class Call:
             ),
             now=self._loop.time(),
         )
+        self._began_at = self._loop.time()
         self._changed = asyncio.Event()
         self._hold = RoomHold(self._join_as_hold)
-        self._humans: list[Human] = []
-        self._speaking: list[str] = []
-        self._lost: set[str] = set()
+        self._presence = Presence(
+            self._room,
+            conversation,
+            is_frozen=lambda: self._life.is_disconnected or not self._is_entered,
+            on_counted=self._on_counted,
+        )
+        self._phase_log = PhaseLog()
         self._loop_lag = 0.0
         self._is_entered = False
+        self._incarnation = ""
+        self._is_end_told = False
         self._elders = duplicates.Elders(
-            self._room, ask=self._ask_elder, on_alive=self._yield, on_ghost=self._on_ghost
+            self._room, ask=self._ask_elder, on_alive=self._yield, on_ghost=self._begin_to_tell
         )
-        self._helpers: list[asyncio.Task[None]] = []
+        self._background = Background()
         self._life_task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -108,9 +122,10 @@ class Call:
         self._watchdog.limit("loop", self._settings.disconnected_timeout + BACKSTOP)
         self._listen()
         self._life_task = asyncio.create_task(self._live(), name="call-life")
-        self._help(self._recount_always(), "call-recount")
-        self._help(self._hold.run(), "call-hold")
-        self._help(self._journal.run(), "call-journal")
+        self._background.run(self._recount_always(), name="call-recount")
+        self._background.run(self._hold.run(), name="call-hold")
+        self._background.run(self._journal.run(), name="call-journal")
+        self._background.run(self._reporting.run(), name="call-reports")
         # Not a TaskGroup: it would cancel Room.connect, which ends the process 15 s later.
         entering = asyncio.create_task(self._enter(), name="call-enter")
         starting = asyncio.create_task(self._conversation.start(self._room), name="call-pipeline")
@@ -122,7 +137,7 @@ class Call:
             self.close(CloseReason.FAILED)
             raise
         self._beating.tell()
-        self._recount()  # the pipeline links the first participant by itself, human or not
+        self._presence.count()  # the pipeline links the first participant by itself, human or not
 
     async def finish(self) -> CloseReason:
         """Wait until the agent has left, and say why it did. May be called twice.
@@ -139,6 +154,7 @@ class Call:
         """Begin to leave. The first reason counts."""
         self._life.close(reason, now=self._loop.time())
         self._changed.set()
+        self._beating.tell()
 
     def status(self) -> dict[str, object]:
         """What `roomkeeper.status` answers."""
@@ -157,7 +173,7 @@ class Call:
         return CallState(
             room_name=self._room_name,
             phase=self._life.phase,
-            humans=tuple(self._humans),
+            humans=tuple(self._presence.humans),
             since=max(0.0, now - self._life.phase_since),
             grace_left=None if grace_ends_at is None else max(0.0, grace_ends_at - now),
             is_ready=self._is_entered and self._conversation.is_running,
@@ -165,25 +181,14 @@ class Call:
             last_error=trouble.last_error,
             error_age=None if trouble.last_error is None else max(0.0, now - trouble.failed_at),
             idle=max(0.0, now - max(self._conversation.active_at, self._life.phase_since)),
+            is_connected=not self._life.is_disconnected,
+            closing=self._life.close_reason,
         )
-
-    @property
-    def _incarnation(self) -> str:
-        return self._room.local_participant.attributes.get(INCARNATION, "") if self._is_entered else ""
-
-    def _help(self, work: Coroutine[None, None, None], name: str) -> None:
-        helper = asyncio.create_task(work, name=name)
-        helper.add_done_callback(_say_broken)
-        self._helpers.append(helper)
 
     # -- the room
 
     def _listen(self) -> None:
-        """Register for everything that can change who is there. Before connecting: nothing is told twice."""
-        for event in ("participant_connected", "participant_disconnected", "participant_attributes_changed"):
-            self._room.on(event, self._recount)
-        self._room.on("active_speakers_changed", self._on_speakers)
-        self._room.on("connection_quality_changed", self._on_quality)
+        self._presence.listen()
         self._room.on("reconnecting", self._on_reconnecting)
         self._room.on("reconnected", self._on_reconnected)
         self._room.on("disconnected", self._on_disconnected)
@@ -193,12 +198,13 @@ class Call:
     async def _enter(self) -> None:
         await self._ctx.connect()
         self._is_entered = True
+        self._incarnation = self._room.local_participant.attributes.get(INCARNATION, "")
         rpc.register(
             self._room.local_participant,
             room_name=self._room.name,
             server_api=self._server_api,
             status=self.status,
-            leave=lambda: self.close(CloseReason.OPERATOR),
+            leave=self.close,
         )
         logger.info(
             "agent is in the room",
@@ -208,24 +214,22 @@ class Call:
                 "departure_timeout": self._ctx.job.room.departure_timeout,
             },
         )
-        self._recount()
+        self._presence.count()
         if not self._elders.is_asking:
-            self._beating.begin(self._incarnation)
+            self._begin_to_tell()
 
-    def _recount(self, *_: object) -> None:
-        """Count the humans anew from the roster, and follow them. Never by adding up events."""
-        if self._life.is_disconnected or not self._is_entered:
-            return
-        # A participant is told of before its `joined_at` order is known here: the dict keeps arrival order.
-        humans = humans_among(self._room.remote_participants.values())
-        is_changed = humans != self._humans
-        self._humans = humans
-        if is_changed:
+    def _begin_to_tell(self) -> None:
+        """Not before it is sure that this agent stays: a duplicate would take the elder's row in the registry."""
+        self._beating.begin(self._incarnation)
+        self._reporting.begin(self._incarnation, usage=self._conversation.usage)
+
+    def _on_counted(self, is_news: bool) -> None:
+        n_humans = len(self._presence.humans)
+        if is_news:
             self._beating.tell()
-        self._lost &= {human.identity for human in self._humans}
-        self._life.roster(len(self._humans), now=self._loop.time())
+            self._reporting.count(n_humans)
+        self._life.roster(n_humans, now=self._loop.time())
         self._changed.set()
-        self._follow()
         self._elders.look()
 
     async def _recount_always(self) -> None:
@@ -234,46 +238,31 @@ class Call:
             await asyncio.sleep(RECOUNT_INTERVAL)
             self._loop_lag = max(0.0, self._loop.time() - wake_at)
             self._watchdog.limit("loop", self._settings.disconnected_timeout + BACKSTOP)
-            self._recount()
-
-    def _follow(self) -> None:
-        linked = choose_linked(
-            self._conversation.linked, self._humans, speaking=self._speaking, lost=self._lost
-        )
-        if linked is not None:
-            self._conversation.link(linked)
-
-    def _on_speakers(self, speakers: list[rtc.Participant]) -> None:
-        self._speaking = [speaker.identity for speaker in speakers]
-        if not self._life.is_disconnected:
-            self._follow()
-
-    def _on_quality(self, participant: rtc.Participant, quality: int) -> None:
-        if quality == rtc.ConnectionQuality.QUALITY_LOST:
-            self._lost.add(participant.identity)
-        else:
-            self._lost.discard(participant.identity)
-        if not self._life.is_disconnected:
-            self._follow()
+            self._presence.count()
 
     def _on_reconnecting(self) -> None:
         logger.warning("LiveKit is out of reach, reconnecting", extra={"action": "room.reconnecting"})
         self._life.disconnected(now=self._loop.time())
         self._watchdog.limit("disconnected", self._settings.disconnected_timeout + BACKSTOP)
         self._changed.set()
+        self._beating.tell()
 
     def _on_reconnected(self) -> None:
         logger.info("LiveKit is back", extra={"action": "room.reconnected"})
         self._watchdog.clear("disconnected")
         self._life.reconnected(now=self._loop.time())
-        self._recount()
+        self._beating.tell()
+        self._presence.count()
 
     def _on_disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
         logger.info(
             "the room is closed",
             extra={"action": "room.disconnected", "reason": rtc.DisconnectReason.Name(reason)},
         )
-        self.close(CloseReason.DISCONNECTED if self._life.is_disconnected else CloseReason.ROOM_CLOSED)
+        if reason == rtc.DisconnectReason.PARTICIPANT_REMOVED:
+            self.close(CloseReason.REMOVED)
+        else:
+            self.close(CloseReason.DISCONNECTED if self._life.is_disconnected else CloseReason.ROOM_CLOSED)
 
     def _on_pipeline_closed(self, *, is_error: bool) -> None:
         # A close that nobody here asked for and that is no error is the job being ended from outside.
@@ -290,10 +279,6 @@ class Call:
     def _yield(self) -> None:
         logger.warning("an older agent is in the room", extra={"action": "call.duplicate"})
         self.close(CloseReason.DUPLICATE)
-
-    def _on_ghost(self) -> None:
-        # Not before: a duplicate would take the elder's row in the registry.
-        self._beating.begin(self._incarnation)
 
     async def _join_as_hold(self) -> rtc.Room:
         room = rtc.Room()
@@ -324,19 +309,22 @@ class Call:
         return None if humans is None else len(humans)
 
     def _on_phase(self, phase: Phase) -> None:
-        logger.info(
-            "room phase",
-            extra={"action": "room.phase", "phase": phase.value, "humans": len(self._humans)},
-        )
         self._beating.tell()
         self._conversation.set_audience(phase is Phase.ACTIVE)
         grace_ends_at = self._life.grace_ends_at
+        grace_left = None if grace_ends_at is None else grace_ends_at - self._loop.time()
         self._hold.wish(
-            grace_ends_at is not None
+            grace_left is not None
             and needs_hold(
                 departure_timeout=self._ctx.job.room.departure_timeout,
-                grace_left=grace_ends_at - self._loop.time(),
+                grace_left=grace_left,
             )
+        )
+        self._phase_log.entered(
+            phase,
+            n_humans=len(self._presence.humans),
+            grace_left=grace_left,
+            reason=self._life.close_reason,
         )
 
     async def _leave(self, reason: CloseReason) -> None:
@@ -348,15 +336,17 @@ class Call:
             Step(name="announce", limit=1.0, run=lambda: self._announce(reason)),
             Step(name="pipeline", limit=4.0, run=self._conversation.stop),
             Step(name="journal", limit=1.0, run=lambda: self._write_end(reason)),
-            Step(name="helpers", limit=1.0, run=self._end_helpers),
+            Step(name="report", limit=REPORT_TIMEOUT + 0.2, run=lambda: self._report_end(reason)),
+            Step(name="background", limit=1.0, run=self._end_background),
             Step(
                 name="goodbye",
                 limit=GOODBYE_TIMEOUT + 0.2,
                 run=lambda: self._beating.say_goodbye(reason.value),
             ),
             Step(name="hold", limit=2.0, run=self._hold.release),
-            Step(name="room", limit=4.0, run=lambda: leave_behind(self._server_api, self._ctx.job, reason)),
+            Step(name="room", limit=4.0, run=lambda: self._leave_behind(reason)),
             Step(name="disconnect", limit=2.0, run=self._room.disconnect),
+            Step(name="connections", limit=0.5, run=self._close_connections),
         ]
         failed = await take_steps(steps)
         logger.info(
@@ -377,17 +367,32 @@ class Call:
         self._journal.write({"event": "ended", "reason": reason.value, "usage": self._conversation.usage()})
         await self._journal.flush()
 
-    async def _end_helpers(self) -> None:
-        for helper in self._helpers:
-            helper.cancel()
-        await asyncio.wait(self._helpers)
-        await self._elders.aclose()
-
-
-def _say_broken(helper: asyncio.Task[None]) -> None:
-    if not helper.cancelled() and (error := helper.exception()) is not None:
-        logger.error(
-            "a part of the call broke",
-            exc_info=error,
-            extra={"action": "call.broke", "part": helper.get_name()},
+    async def _report_end(self, reason: CloseReason) -> None:
+        is_answering = self._reporting.is_heard or self._beating.is_heard
+        self._is_end_told = await self._reporting.end(
+            reason.value,
+            exit_code=int(reason.is_error),
+            timeout=REPORT_TIMEOUT if is_answering else 0.0,
         )
+
+    async def _leave_behind(self, reason: CloseReason) -> None:
+        await leave_behind(
+            self._server_api,
+            self._ctx.job,
+            reason,
+            agent_id=self._agent_id,
+            incarnation=self._incarnation,
+            goes_on=sends_successor(
+                reason,
+                lasted=self._loop.time() - self._began_at,
+                has_keeper=self._is_end_told and self._beating.is_heard,
+            ),
+        )
+
+    async def _close_connections(self) -> None:
+        await self._reporting.aclose()
+        await self._server_api.aclose()
+
+    async def _end_background(self) -> None:
+        await self._background.aclose()
+        await self._elders.aclose()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lifecycle import Phase
+from lifecycle import CloseReason, Phase
 from session.roster import Human
 from session.trouble import Part
 from wire import AgentId
@@ -35,6 +35,12 @@ class CallState:
     idle: float
     """Since somebody last said something, came or went."""
 
+    is_connected: bool
+    """LiveKit is in reach; if not, its SDK reconnects."""
+
+    closing: CloseReason | None
+    """Why the agent leaves; None = it does not."""
+
     def as_status(
         self, *, agent_id: AgentId, incarnation: str, is_held: bool, loop_lag: float
     ) -> dict[str, object]:
@@ -49,4 +55,5 @@ class CallState:
             "room_held": is_held,
             "failing": sorted(part.name.lower() for part in self.failing),
             "loop_lag_ms": round(1000 * loop_lag, 1),
+            "closing": None if self.closing is None else self.closing.value,
         }

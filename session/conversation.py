@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 import aiohttp
@@ -23,9 +24,11 @@ from livekit.agents.voice import CloseReason as SessionCloseReason
 from livekit.agents.voice.speech_handle import SpeechHandle
 
 from session.clips import frames
-from session.journal import Journal
+from session.recalling import with_turns
 from session.trouble import CLIPS, Part, Trouble
+from session.utterance import OnUtterance, Utterance
 from session.voice import MAX_TURN_DELAY, room_options
+from wire import Turn
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +51,9 @@ class Conversation:
         agent: The character.
         http: What the pipeline's sockets were opened with; closed with it.
         greeting: Said once, when the first human is there; empty = nothing.
-        journal: Where turns go.
+        on_said: Who is told what is said.
+        recall: Has what was said before this agent took another one's place; ends in bounded time and never raises.
+            The greeting comes after it. None = nothing was.
     """
 
     def __init__(
@@ -58,7 +63,8 @@ class Conversation:
         *,
         http: aiohttp.ClientSession,
         greeting: str,
-        journal: Journal,
+        on_said: Sequence[OnUtterance] = (),
+        recall: Callable[[], Awaitable[Sequence[Turn]]] | None = None,
     ) -> None:
         self.trouble = Trouble()
         self.on_closed: OnClosed = _ignore
@@ -67,7 +73,9 @@ class Conversation:
         self._agent = agent
         self._http = http
         self._greeting = greeting
-        self._journal = journal
+        self._on_said = tuple(on_said)
+        self._recall = recall
+        self._is_recalled = recall is None
         self._linked: str | None = None
         self._is_running = False
         self._is_greeted = False
@@ -100,10 +108,16 @@ class Conversation:
 
     async def start(self, room: rtc.Room) -> None:
         """Start the pipeline; it waits for the room to be connected."""
-        await self._session.start(self._agent, room=room, room_options=room_options(), record=False)
-        self._is_running = True
-        if self._linked is not None:
-            self._hear(self._linked)
+        recalling = asyncio.create_task(self._remember(), name="call-recall")
+        try:
+            await self._session.start(self._agent, room=room, room_options=room_options(), record=False)
+            self._is_running = True
+            if self._linked is not None:
+                self._hear(self._linked)
+            await recalling
+        finally:
+            recalling.cancel()
+        self._is_recalled = True
         self._greet()
 
     def link(self, identity: str) -> None:
@@ -149,8 +163,18 @@ class Conversation:
         if linked is None or linked.identity != identity:
             self._session.room_io.set_participant(identity)
 
+    async def _remember(self) -> None:
+        """Give the model what was said before; what has been said since comes after it."""
+        if self._recall is None:
+            return
+        items = self._agent.chat_ctx.items
+        last = items[-1].id if items else None
+        turns = await self._recall()
+        if turns:
+            await self._agent.update_chat_ctx(with_turns(self._agent.chat_ctx, turns, after=last))
+
     def _greet(self) -> None:
-        if self._is_running and self._has_audience and not self._is_greeted:
+        if self._is_running and self._is_recalled and self._has_audience and not self._is_greeted:
             self._is_greeted = True
             if self._greeting:
                 self._session.say(self._greeting)
@@ -203,9 +227,12 @@ class Conversation:
         if not isinstance(item, ChatMessage) or not item.text_content:
             return
         self._active_at = asyncio.get_running_loop().time()
-        self._journal.write({"role": item.role, "text": item.text_content, "interrupted": item.interrupted})
         if item.role == "assistant":
             self.trouble.worked(Part.LLM)
+        if item.role in ("user", "assistant"):
+            said = Utterance(role=item.role, text=item.text_content, interrupted=item.interrupted)
+            for take in self._on_said:
+                take(said)
 
     def _on_transcript(self, event: UserInputTranscribedEvent) -> None:
         self._active_at = asyncio.get_running_loop().time()

@@ -6,20 +6,25 @@ import asyncio
 import logging
 import multiprocessing.util
 import os
+from typing import Any
 
 import aiohttp
 from livekit.agents import JobContext, JobProcess
 
 from config import load_settings, resolve_providers, state_folder
+from heartbeat.texts import one_line
 from lifecycle import CloseReason, Watchdog
 from session import journal, logs, profiles, voice
-from session.beat_facts import call_facts
+from session.beat_facts import call_facts, host_of, row_id
 from session.beating import Beating
 from session.call import GOODBYE_TIMEOUT, Call
 from session.conversation import Conversation
+from session.recalling import BREAK, recall
+from session.registry_api import registry_api
+from session.reporting import Reporting
 from session.requests import wanted_agent
 from session.server_api import ServerApi
-from wire import Command, Order
+from wire import Command, Order, SessionReport, resumes_in
 
 logger = logging.getLogger(__name__)
 
@@ -38,13 +43,34 @@ async def run(ctx: JobContext) -> None:
     agent_id = wanted_agent(ctx.job)
     ctx.log_context_fields = {"room": ctx.job.room.name, "job_id": ctx.job.id, "agent_id": agent_id}
     settings = load_settings()
-    profile = profiles.load_profile(agent_id, folder=state_folder() / "profiles")
+    profile = profiles.load_profile(
+        agent_id, folder=state_folder() / "profiles", has_registry=settings.web_ui_url is not None
+    )
     diary = journal.Journal(state_folder() / "journal" if settings.journal_days else None, job_id=ctx.job.id)
     diary.write({"event": "started", "room": ctx.job.room.name, "agent_id": agent_id})
     login = settings.livekit_login()
     providers = resolve_providers(settings)
     prepared: voice.Prepared = ctx.proc.userdata[_PREPARED]
-    http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=prepared.tls))
+
+    def open_http(**options: Any) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=prepared.tls), **options)
+
+    http = open_http()
+    registry = registry_api(settings, tls=prepared.tls)
+    resumes = resumes_in(ctx.job.metadata)
+    reporting = Reporting(
+        registry,
+        SessionReport(
+            agent_id=agent_id,
+            row_id=one_line(row_id(agent_id, ctx.job.room.name), 200).strip(),
+            room=one_line(ctx.job.room.name, 256),
+            room_sid=ctx.job.room.sid,
+            job_id=ctx.job.id,
+            host=one_line(host_of(settings), 200),
+            resumes=resumes,
+        ),
+        keeps_turns=settings.journal_days > 0,
+    )
     loop = asyncio.get_running_loop()
 
     def leave(_: Command) -> None:
@@ -59,12 +85,13 @@ async def run(ctx: JobContext) -> None:
             voice.build_session(providers, profile, prepared, http=http),
             voice.build_agent(profile),
             http=http,
-            greeting=profile.greeting,
-            journal=diary,
+            greeting=BREAK if resumes else profile.greeting,
+            on_said=(diary.take, reporting.take),
+            recall=(lambda: recall(registry, resumes)) if resumes else None,
         ),
         journal=diary,
         login=login,
-        server_api=ServerApi(lambda: ctx.api, login),
+        server_api=ServerApi(login, http=lambda: open_http(proxy=ctx.proc.http_proxy)),
         watchdog=Watchdog(),
         beating=Beating(
             settings,
@@ -74,6 +101,7 @@ async def run(ctx: JobContext) -> None:
             on_orders={Order.STOP: leave, Order.LEAVE: leave},
             goodbye_timeout=GOODBYE_TIMEOUT,
         ),
+        reporting=reporting,
     )
     ctx.proc.userdata[_CALL] = call
     await call.start()

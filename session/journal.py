@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from session.utterance import Utterance
+
 logger = logging.getLogger(__name__)
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -57,6 +59,10 @@ class Journal:
         self._waiting.append(json.dumps({"at": self._clock().isoformat(), **line}, ensure_ascii=False))
         del self._waiting[:-_MAX_WAITING]
         self._changed.set()
+
+    def take(self, said: Utterance) -> None:
+        """Take what was said, as `write`."""
+        self.write({"role": said.role, "text": said.text, "interrupted": said.interrupted})
 
     async def run(self) -> None:
         """Write what comes, for ever."""

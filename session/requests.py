@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from livekit.agents import JobRequest
 from livekit.protocol import agent
 
+from session.joining import JoiningRooms
 from wire import (
     AGENT_ID,
     INCARNATION,
@@ -48,12 +49,20 @@ class Requests:
 
     Args:
         is_full: Whether the worker has no place left, the jobs that are being launched included.
-        load_profile: Profile of an agent id; quick.
+        load_profile: Profile of an agent id, within a second or so: LiveKit waits for 2.5.
+        joining: Is told of the jobs that are taken.
     """
 
-    def __init__(self, *, is_full: Callable[[], bool], load_profile: Callable[[AgentId], Profile]) -> None:
+    def __init__(
+        self,
+        *,
+        is_full: Callable[[], bool],
+        load_profile: Callable[[AgentId], Awaitable[Profile]],
+        joining: JoiningRooms,
+    ) -> None:
         self._is_full = is_full
         self._load_profile = load_profile
+        self._joining = joining
         self._n_launching = 0
 
     @property
@@ -82,11 +91,19 @@ class Requests:
             return
         # Between the check and this line there is no await: a burst cannot slip through.
         self._n_launching += 1
+        self._joining.take(request.id, request.room.name)
+        is_launched = False
         try:
+            profile = await self._load_profile(agent_id)
             await request.accept(
-                name=self._load_profile(agent_id).name,
+                name=profile.name,
                 identity=f"{OURS}{agent_id}-{request.id}",
                 attributes={AGENT_ID: agent_id, INCARNATION: str(uuid.uuid4())},
             )
+            is_launched = True
         finally:
             self._n_launching -= 1
+            if is_launched:
+                self._joining.launched(request.id)
+            else:
+                self._joining.drop(request.id)

@@ -9,6 +9,7 @@ from typing import Any
 
 from livekit import rtc
 
+from lifecycle import CloseReason
 from session.server_api import NotAllowedError, ServerApi
 from wire import LEAVE_METHOD, STATUS_METHOD
 
@@ -24,12 +25,13 @@ def register(
     room_name: str,
     server_api: ServerApi,
     status: Callable[[], Mapping[str, object]],
-    leave: Callable[[], None],
+    leave: Callable[[CloseReason], None],
 ) -> None:
     """Answer `roomkeeper.status` and `roomkeeper.leave` for those who hold the LiveKit secret.
 
     The payload of both is ``{"token": "<JWT with roomAdmin for this room>"}``: any participant can call
-    an agent's methods, so being in the room is no right to do so.
+    an agent's methods, so being in the room is no right to do so. `roomkeeper.leave` may carry
+    ``"reason": "duplicate"``; anything else is an operator's wish.
 
     Args:
         participant: The agent in its room, connected.
@@ -45,7 +47,8 @@ def register(
 
     async def on_leave(data: rtc.RpcInvocationData) -> str:
         _check(data, room_name=room_name, server_api=server_api)
-        leave()
+        is_duplicate = _parsed(data.payload).get("reason") == CloseReason.DUPLICATE.value
+        leave(CloseReason.DUPLICATE if is_duplicate else CloseReason.OPERATOR)
         return json.dumps({"leaving": True})
 
     participant.register_rpc_method(STATUS_METHOD, on_status)
@@ -59,15 +62,16 @@ def payload(server_api: ServerApi, room_name: str) -> str:
 
 def _check(data: rtc.RpcInvocationData, *, room_name: str, server_api: ServerApi) -> None:
     try:
-        server_api.check_admin(_token_in(data.payload), room_name)
+        server_api.check_admin(_parsed(data.payload).get("token"), room_name)
     except NotAllowedError as error:
         logger.warning("an RPC was refused", extra={"action": "rpc.refused", "reason": str(error)})
         raise rtc.RpcError(code=_NOT_ALLOWED, message=str(error)) from error
 
 
-def _token_in(text: str) -> Any:
+def _parsed(text: str) -> dict[str, Any]:
+    """The payload; empty for what is no JSON object."""
     try:
         parsed = json.loads(text)
     except (ValueError, RecursionError):
-        return None
-    return parsed.get("token") if isinstance(parsed, dict) else None
+        return {}
+    return parsed if isinstance(parsed, dict) else {}

@@ -47,15 +47,23 @@ class ServerApi:
     """LiveKit's server API, for one project.
 
     Args:
-        livekit: The open client, which whoever made it closes. Asked for at the first call: making one loads
-            the machine's certificates, which takes longer than joining the room.
-        login: Of the same project; its secret signs tokens.
+        login: Of the project; its secret signs tokens.
+        http: Makes what requests go through, at the first one; closed by `aclose`. With a TLS context that is there
+            already: loading the machine's certificates takes longer than joining the room.
     """
 
-    def __init__(self, livekit: Callable[[], api.LiveKitAPI], login: LiveKitLogin) -> None:
-        self._livekit = livekit
+    def __init__(self, login: LiveKitLogin, *, http: Callable[[], aiohttp.ClientSession]) -> None:
+        self._url = login.url
+        self._make_http = http
+        self._http: aiohttp.ClientSession | None = None
         self._api_key = login.api_key
         self._api_secret = login.api_secret.get_secret_value()
+
+    async def aclose(self) -> None:
+        """Close the connections. May be called twice; asking again opens new ones."""
+        http, self._http = self._http, None
+        if http is not None:
+            await http.close()
 
     async def humans(self, room_name: str) -> list[Human] | None:
         """The humans on LiveKit's own list, empty for a room that is gone; None when it cannot be had."""
@@ -93,6 +101,10 @@ class ServerApi:
             await _bounded(self._livekit().agent_dispatch.create_dispatch(request))
         except _FAILURES as error:
             _say_failed("create_dispatch", error)
+
+    async def is_dispatch_deleted(self, room_name: str, *, dispatch_id: str) -> bool:
+        """As the function of this name."""
+        return await _is_dispatch_deleted(self._livekit(), room_name=room_name, dispatch_id=dispatch_id)
 
     def hold_token(self, room_name: str, job_id: str) -> str:
         """A token for the hidden participant that keeps a room open."""
@@ -133,6 +145,11 @@ class ServerApi:
         if video is None or not video.room_admin or video.room != room_name:
             raise NotAllowedError("the token does not give roomAdmin for this room")
 
+    def _livekit(self) -> api.LiveKitAPI:
+        if self._http is None:
+            self._http = self._make_http()
+        return api.LiveKitAPI(self._url, self._api_key, self._api_secret, session=self._http)
+
     def _token(self) -> api.AccessToken:
         return api.AccessToken(self._api_key, self._api_secret).with_ttl(TOKEN_TTL)
 
@@ -140,21 +157,7 @@ class ServerApi:
 async def is_dispatch_deleted(login: LiveKitLogin, *, room_name: str, dispatch_id: str) -> bool:
     """Whether a job's dispatch is gone, with its room or by itself; False when LiveKit cannot be asked."""
     async with api.LiveKitAPI(login.url, login.api_key, login.api_secret.get_secret_value()) as livekit:
-        try:
-            # Of a room that is gone, the list of dispatches is waited for in vain.
-            rooms = await _bounded(livekit.room.list_rooms(api.ListRoomsRequest(names=[room_name])))
-            if not rooms.rooms:
-                return True
-            dispatches = await _bounded(livekit.agent_dispatch.list_dispatch(room_name))
-        except api.TwirpError as error:
-            if error.code == api.TwirpErrorCode.NOT_FOUND:
-                return True
-            _say_failed("list_dispatch", error)
-        except _FAILURES as error:
-            _say_failed("list_dispatch", error)
-        else:
-            return all(one.id != dispatch_id for one in dispatches)
-    return False
+        return await _is_dispatch_deleted(livekit, room_name=room_name, dispatch_id=dispatch_id)
 
 
 async def refusal(login: LiveKitLogin) -> str | None:
@@ -183,6 +186,24 @@ async def refusal(login: LiveKitLogin) -> str | None:
         except (TimeoutError, OSError, aiohttp.ClientError) as error:
             raise ConnectionError(str(error) or type(error).__name__) from error
     return None
+
+
+async def _is_dispatch_deleted(livekit: api.LiveKitAPI, *, room_name: str, dispatch_id: str) -> bool:
+    try:
+        # Of a room that is gone, the list of dispatches is waited for in vain.
+        rooms = await _bounded(livekit.room.list_rooms(api.ListRoomsRequest(names=[room_name])))
+        if not rooms.rooms:
+            return True
+        dispatches = await _bounded(livekit.agent_dispatch.list_dispatch(room_name))
+    except api.TwirpError as error:
+        if error.code == api.TwirpErrorCode.NOT_FOUND:
+            return True
+        _say_failed("list_dispatch", error)
+    except _FAILURES as error:
+        _say_failed("list_dispatch", error)
+    else:
+        return all(one.id != dispatch_id for one in dispatches)
+    return False
 
 
 async def _bounded(call: Awaitable[_T], *, limit: float = CALL_TIMEOUT) -> _T:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import aiohttp
 from livekit.agents import NOT_GIVEN, Agent, AgentSession, APIConnectOptions, inference, llm, vad
+from livekit.agents.utils import http_context
 from livekit.agents.voice import room_io
 from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.plugins import deepgram, openai
@@ -45,7 +46,9 @@ def prepare(providers: Providers) -> Prepared:
             base_url=providers.llm.base_url,
             max_retries=0,  # livekit-agents retries
         ),
-        tls=ssl.create_default_context(),
+        # livekit-agents' own, of which there is one in a process. It has no public name. If it is not there at the end
+        # of a call, it is made then, on the event loop, to close a session that was never opened.
+        tls=http_context._create_ssl_context(),
     )
 
 

@@ -12,22 +12,24 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
-import aiohttp
 import psutil
 from livekit.agents import NOT_GIVEN, AgentServer, JobContext, NotGivenOr
 from livekit.protocol import agent
 
-from config import Providers, Settings, SettingsError, resolve_providers, state_folder
+from config import Settings, SettingsError, resolve_providers, state_folder
 from heartbeat import Facts
-from session import job, journal, load, logs, profiles
+from session import job, journal, load, logs, profiles, starting
 from session.beat_facts import WorkerState, worker_facts
 from session.beating import Beating
+from session.fetched_profiles import FetchedProfiles
+from session.joining import JoiningRooms
 from session.leaving import LEAVING_TIMEOUT
+from session.registry_api import registry_api
 from session.requests import Requests
-from session.server_api import is_dispatch_deleted, refusal
-from wire import DEFAULT_PROFILE, AgentId, Command, Order, Outcome
+from session.server_api import is_dispatch_deleted
+from session.starting import WrongSettingError
+from wire import DEFAULT_PROFILE, AgentId, Command, Order, Outcome, Profile
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +57,6 @@ WRONG_SETTINGS = 2
 
 FAILED = 1
 """Exit code for what a supervisor may try again."""
-
-
-class _WrongSettingError(Exception):
-    """The message is one line: the setting, what is wrong, the way out."""
 
 
 class Worker(AgentServer):
@@ -101,9 +99,17 @@ class Worker(AgentServer):
         self._is_leaving_now = False  # an operator's stop: calls are not waited for
         self.on("worker_registered", self._on_registered)
         self._max_calls = settings.max_calls or max(10, load.CALLS_PER_CORE * (os.cpu_count() or 1))
+        self._joining = JoiningRooms(
+            running=lambda: [info.job.id for info in self.active_jobs], on_change=self._beat
+        )
+        self._registry = registry_api(settings)
+        self._fetched = (
+            None
+            if self._registry is None
+            else FetchedProfiles(self._registry, folder=state_folder() / "profiles" / profiles.FETCHED)
+        )
         self._requests = Requests(
-            is_full=self._is_full,
-            load_profile=lambda agent_id: profiles.load_profile(agent_id, folder=state_folder() / "profiles"),
+            is_full=self._is_full, load_profile=self._load_profile, joining=self._joining
         )
         self.rtc_session(run, on_request=self._requests.answer, on_session_end=job.end)
 
@@ -127,7 +133,7 @@ class Worker(AgentServer):
         """
         try:
             await self._run(devmode=devmode, unregistered=unregistered)
-        except _WrongSettingError as error:
+        except WrongSettingError as error:
             logger.critical(str(error), extra={"action": "worker.wrong_settings"})
             self._exit_code = WRONG_SETTINGS
         except Exception:
@@ -140,8 +146,8 @@ class Worker(AgentServer):
         logs.quiet()
         providers = resolve_providers(self._settings)
         if not unregistered:
-            await self._check_login()
-        _say_providers(providers)
+            await starting.check_login(self._settings)
+        starting.say_providers(providers)
         if self._settings.livekit_agent_name:
             logger.warning(
                 "LIVEKIT_AGENT_NAME is set: LiveKit sends this worker only jobs that name it, "
@@ -149,21 +155,25 @@ class Worker(AgentServer):
                 extra={"action": "worker.agent_name"},
             )
         if providers.uses_local_models:
-            await self._check_local_models()
+            await starting.check_local_models(self._settings)
         if self._settings.journal_days:
             await asyncio.to_thread(
                 journal.forget, state_folder() / "journal", days=self._settings.journal_days
             )
         self._begin_to_beat()
+        joining = asyncio.create_task(self._joining.run(), name="worker-joining")
         try:
             await super().run(devmode=devmode, unregistered=unregistered)
         except OSError as error:
             if error.errno not in _PORT_TROUBLE and not isinstance(error, socket.gaierror):
                 raise
-            raise _WrongSettingError(
+            raise WrongSettingError(
                 f"WORKER_HOST={self._settings.worker_host}, WORKER_PORT={self._settings.worker_port}: {error}; "
                 "choose another port, or 0 for any free one"
             ) from error
+        finally:
+            joining.cancel()
+            await asyncio.wait({joining})
 
     async def drain(self, timeout: NotGivenOr[int | None] = NOT_GIVEN) -> None:
         """Take no more calls and wait for those there are; a second signal asks them to leave now."""
@@ -252,7 +262,7 @@ class Worker(AgentServer):
         await super()._handle_termination(msg)
 
     def _begin_to_beat(self) -> None:
-        self._profile = profiles.load_profile(DEFAULT_AGENT, folder=state_folder() / "profiles")
+        self._profile = self._stored_profile(DEFAULT_AGENT)
         self._beating = Beating(
             self._settings,
             describe=self._facts,
@@ -271,6 +281,7 @@ class Worker(AgentServer):
                 is_connected=not self._connecting,  # livekit-agents tells nobody that LiveKit is out of reach
                 is_draining=self._hurry is not None,
                 is_full=self._is_full(),
+                joining=self._joining.rooms(),
             ),
             profile=self._profile,
             settings=self._settings,
@@ -283,6 +294,19 @@ class Worker(AgentServer):
     async def _say_goodbye(self, reason: str) -> None:
         if self._beating is not None:
             await self._beating.say_goodbye(reason)
+        if self._registry is not None:
+            await self._registry.aclose()
+
+    async def _load_profile(self, agent_id: AgentId) -> Profile:
+        """For an agent that is about to join: what the registry has by now."""
+        if self._fetched is not None:
+            await self._fetched.refresh(agent_id)
+        return await asyncio.to_thread(self._stored_profile, agent_id)
+
+    def _stored_profile(self, agent_id: AgentId) -> Profile:
+        return profiles.load_profile(
+            agent_id, folder=state_folder() / "profiles", has_registry=self._registry is not None
+        )
 
     def _on_registered(self, *_: object) -> None:
         self._is_registered = True
@@ -333,55 +357,3 @@ class Worker(AgentServer):
     @property
     def _n_calls(self) -> int:
         return len(self.active_jobs) + self._requests.n_launching
-
-    async def _check_login(self) -> None:
-        """End with one line for what will never work; go on, and say so, when LiveKit is merely down."""
-        try:
-            login = self._settings.livekit_login()
-            why = await refusal(login)
-        except SettingsError as error:
-            raise _WrongSettingError(str(error)) from error
-        except ConnectionError as error:
-            logger.warning(
-                "LiveKit does not answer; the worker tries for ever",
-                extra={
-                    "action": "worker.waiting",
-                    "LIVEKIT_URL": self._settings.livekit_url,
-                    "error": str(error),
-                },
-            )
-            return
-        if why is not None:
-            raise _WrongSettingError(why)
-
-    async def _check_local_models(self) -> None:
-        url = self._settings.local_models_url
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http,
-                http.get(f"{url}/healthz") as answer,
-            ):
-                answer.raise_for_status()
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            logger.warning(
-                "no local models answer at LOCAL_MODELS_URL; start them with `python -m local_models`, "
-                "or set OPENAI_API_KEY and DEEPGRAM_API_KEY",
-                extra={"action": "worker.no_local_models", "LOCAL_MODELS_URL": url, "error": str(error)},
-            )
-
-
-def _say_providers(providers: Providers) -> None:
-    logger.info(
-        "providers",
-        extra={
-            "action": "worker.providers",
-            **{
-                part: f"{endpoint.protocol} at {urlsplit(endpoint.base_url).hostname}"
-                for part, endpoint in (
-                    ("stt", providers.stt),
-                    ("llm", providers.llm),
-                    ("tts", providers.tts),
-                )
-            },
-        },
-    )

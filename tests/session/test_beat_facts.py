@@ -9,12 +9,12 @@ import pytest
 
 from config import Settings, resolve_providers
 from heartbeat import Facts
-from lifecycle import Phase
+from lifecycle import CloseReason, Phase
 from session.beat_facts import WorkerState, call_facts, row_id, worker_facts
 from session.call_state import CallState
 from session.roster import Human, Role
 from session.trouble import Part
-from wire import DEFAULT_PROFILE, AgentId, Deployment, Guest, Kind, Said
+from wire import DEFAULT_PROFILE, AgentId, Deployment, Guest, Joining, Kind, Said
 
 SETTINGS = Settings(agent_host="box", agent_port=8080)
 
@@ -32,6 +32,8 @@ def call(settings: Settings = SETTINGS, **fields: Any) -> Facts:
             "last_error": None,
             "error_age": None,
             "idle": 3.0,
+            "is_connected": True,
+            "closing": None,
             **fields,
         }
     )
@@ -67,6 +69,56 @@ def test_a_call_tells_its_room_and_its_humans_with_their_roles() -> None:
 
 def test_a_call_that_is_not_ready_is_starting() -> None:
     assert call(is_ready=False).status is Said.STARTING
+
+
+def test_a_call_tells_that_livekit_is_away_and_why_it_leaves() -> None:
+    well, ill = call().call, call(is_connected=False, closing=CloseReason.OPERATOR).call
+    assert well is not None
+    assert ill is not None
+    assert (well.is_connected, well.closing) == (True, None)
+    assert (ill.is_connected, ill.closing) == (False, "operator")
+
+
+def test_status_answers_why_the_agent_leaves() -> None:
+    def closing(reason: CloseReason | None) -> object:
+        state = CallState(
+            room_name="r",
+            phase=Phase.CLOSING,
+            humans=(),
+            since=0,
+            grace_left=None,
+            is_ready=True,
+            failing={},
+            last_error=None,
+            error_age=None,
+            idle=0,
+            is_connected=True,
+            closing=reason,
+        )
+        return state.as_status(agent_id=AgentId("7"), incarnation="x", is_held=False, loop_lag=0)["closing"]
+
+    assert closing(CloseReason.DUPLICATE) == "duplicate"
+    assert closing(None) is None
+
+
+def test_a_worker_tells_which_agents_are_on_their_way() -> None:
+    joining = (Joining(room="agent-7-room", age=1.0),)
+    assert worker(joining=joining).joining == joining
+
+
+@pytest.mark.parametrize(
+    ("fields", "takes_jobs"),
+    [
+        ({}, True),
+        ({"is_full": True}, True),
+        ({"is_registered": False}, False),
+        ({"is_connected": False}, False),
+        ({"is_draining": True}, False),
+    ],
+)
+def test_a_worker_tells_whether_livekit_can_give_it_jobs(fields: dict[str, Any], takes_jobs: bool) -> None:
+    assert worker(**fields).takes_jobs is takes_jobs
+    assert call().takes_jobs is None
 
 
 def test_a_failing_provider_costs_health_and_is_named() -> None:
@@ -105,6 +157,8 @@ def test_a_prompt_is_not_sent_whole_every_few_seconds() -> None:
         last_error=None,
         error_age=None,
         idle=0,
+        is_connected=True,
+        closing=None,
     )
     facts = call_facts(
         state,

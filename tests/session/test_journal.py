@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from session.journal import Journal, forget
+from session.utterance import Utterance
 
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
 
@@ -93,3 +94,12 @@ def test_old_days_are_forgotten(days: int, kept: int, tmp_path: Path) -> None:
 
 def test_a_journal_that_is_not_there_has_nothing_to_forget(tmp_path: Path) -> None:
     assert forget(tmp_path / "none", days=1) == 0
+
+
+async def test_what_is_said_is_a_line(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, job_id="AJ_1", clock=lambda: NOW)
+    journal.take(Utterance(role="user", text="Hello.", interrupted=True))
+    await journal.flush()
+    assert lines(tmp_path) == [
+        {"at": "2026-03-09T12:00:00+00:00", "role": "user", "text": "Hello.", "interrupted": True}
+    ]

@@ -12,6 +12,7 @@ from livekit.agents import JobRequest
 from livekit.agents.job import JobAcceptArguments
 from livekit.protocol import agent, models
 
+from session.joining import JoiningRooms
 from session.requests import Requests
 from wire import DEFAULT_PROFILE, AgentId, Profile
 
@@ -42,13 +43,24 @@ def request(
     return JobRequest(job=job, on_reject=reject, on_accept=on_accept), answer
 
 
-def profile_of(agent_id: AgentId) -> Profile:
+async def profile_of(agent_id: AgentId) -> Profile:
+    await asyncio.sleep(0)
     return DEFAULT_PROFILE.model_copy(update={"name": f"Agent {agent_id}"})
+
+
+def joining_rooms() -> JoiningRooms:
+    return JoiningRooms(running=list, on_change=lambda: None)
+
+
+def requests_to(
+    joining: JoiningRooms | None = None, *, is_full: Callable[[], bool] = lambda: False
+) -> Requests:
+    return Requests(is_full=is_full, load_profile=profile_of, joining=joining or joining_rooms())
 
 
 async def test_a_room_of_ours_is_taken() -> None:
     job, answer = request("agent-7-room")
-    await Requests(is_full=lambda: False, load_profile=profile_of).answer(job)
+    await requests_to().answer(job)
     assert answer.accepted is not None
     assert (answer.accepted.identity, answer.accepted.name) == ("ai-7-AJ_1", "Agent 7")
     attributes = answer.accepted.attributes or {}
@@ -67,7 +79,7 @@ async def test_a_room_of_ours_is_taken() -> None:
 )
 async def test_metadata_names_the_agent(room: str, metadata: str, identity: str) -> None:
     job, answer = request(room, metadata)
-    await Requests(is_full=lambda: False, load_profile=profile_of).answer(job)
+    await requests_to().answer(job)
     assert answer.accepted is not None
     assert answer.accepted.identity == identity
 
@@ -78,20 +90,20 @@ async def test_another_room_is_left_to_other_workers_with_a_line(
 ) -> None:
     job, answer = request(room)
     with caplog.at_level(logging.INFO):
-        await Requests(is_full=lambda: False, load_profile=profile_of).answer(job)
+        await requests_to().answer(job)
     assert answer == Answer(terminated=False)
     assert [record.__dict__["action"] for record in caplog.records] == ["job.refused"]
 
 
 async def test_a_full_worker_leaves_the_job_to_others() -> None:
     job, answer = request("agent-7-room")
-    await Requests(is_full=lambda: True, load_profile=profile_of).answer(job)
+    await requests_to(is_full=lambda: True).answer(job)
     assert answer == Answer(terminated=False)
 
 
 async def test_a_burst_takes_just_as_many_as_there_are_places() -> None:
     launching = asyncio.Event()
-    requests = Requests(is_full=lambda: requests.n_launching >= 3, load_profile=profile_of)
+    requests = requests_to(is_full=lambda: requests.n_launching >= 3)
     burst = [request(f"agent-{number}-room", launching=launching) for number in range(10)]
     answering = [asyncio.create_task(requests.answer(job)) for job, _ in burst]
     await asyncio.sleep(0)
@@ -107,7 +119,29 @@ async def test_a_job_that_fails_to_launch_frees_its_place() -> None:
         raise RuntimeError("no process")
 
     job = agent.Job(id="AJ_1", room=models.Room(name="agent-7-room"))
-    requests = Requests(is_full=lambda: False, load_profile=profile_of)
+    joining = joining_rooms()
+    requests = requests_to(joining)
     with pytest.raises(RuntimeError):
         await requests.answer(JobRequest(job=job, on_reject=fail, on_accept=fail))
     assert requests.n_launching == 0
+    assert joining.rooms() == ()
+
+
+async def test_a_taken_room_is_told_before_livekit_is() -> None:
+    launching = asyncio.Event()
+    told: list[str] = []
+    joining = JoiningRooms(running=list, on_change=lambda: told.extend(one.room for one in joining.rooms()))
+    job, answer = request("agent-7-room", launching=launching)
+    answering = asyncio.create_task(requests_to(joining).answer(job))
+    await asyncio.sleep(0)
+    assert (told, answer.accepted) == (["agent-7-room"], None)
+    launching.set()
+    await answering
+    assert [one.room for one in joining.rooms()] == ["agent-7-room"]
+
+
+async def test_a_refused_room_is_nobodys() -> None:
+    joining = joining_rooms()
+    await requests_to(joining, is_full=lambda: True).answer(request("agent-7-room")[0])
+    await requests_to(joining).answer(request("lobby")[0])
+    assert joining.rooms() == ()

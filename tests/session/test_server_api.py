@@ -2,6 +2,7 @@
 
 import datetime
 
+import aiohttp
 import pytest
 from livekit import api
 from pydantic import SecretStr
@@ -14,11 +15,11 @@ SECRET = "a-secret-of-thirty-two-characters"
 LOGIN = LiveKitLogin(url="ws://nowhere", api_key="key", api_secret=SecretStr(SECRET))
 
 
-def never() -> api.LiveKitAPI:
+def never() -> aiohttp.ClientSession:
     raise AssertionError("tokens are checked without asking anyone")
 
 
-SERVER = ServerApi(never, LOGIN)
+SERVER = ServerApi(LOGIN, http=never)
 
 
 def token(
@@ -59,6 +60,25 @@ def test_the_token_of_a_hold_is_hidden_and_ours() -> None:
     assert claims.video is not None
     assert (claims.video.hidden, claims.video.room) == (True, "agent-1-room")
     assert not claims.video.room_admin
+
+
+async def test_connections_are_opened_at_the_first_request_and_closed_for_good() -> None:
+    opened: list[aiohttp.ClientSession] = []
+
+    def open_http() -> aiohttp.ClientSession:
+        opened.append(aiohttp.ClientSession())
+        return opened[-1]
+
+    login = LiveKitLogin(url="ws://127.0.0.1:1", api_key="key", api_secret=SecretStr(SECRET))
+    server = ServerApi(login, http=open_http)
+    await server.aclose()
+    assert opened == []
+    assert await server.humans("agent-1-room") is None
+    assert await server.humans("agent-1-room") is None
+    assert [http.closed for http in opened] == [False]
+    await server.aclose()
+    await server.aclose()
+    assert [http.closed for http in opened] == [True]
 
 
 def test_a_payload_carries_such_a_token() -> None:
