@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -109,10 +109,18 @@ class RegistryFacts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The registry, by its own account."""
 
     started_at: datetime | None = None
+    uptime: float = 0.0
+    """Seconds."""
+
     notices: tuple[Notice, ...] = ()
     counts: dict[str, int] = {}
     ttl: float = 25.0
     version: str = ""
+
+    @property
+    def now(self) -> datetime | None:
+        """Its clock, when it sent this; None = it does not say."""
+        return None if self.started_at is None else self.started_at + timedelta(seconds=self.uptime)
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,10 +11,15 @@ from typer.core import TyperGroup
 from cli.commands import (
     agents,
     demo_agent,
+    doctor,
     fix,
     integrate,
     monitor,
     orders,
+    processes,
+    profile,
+    rooms,
+    sessions,
     set_status,
     watch_agent,
 )
@@ -46,8 +51,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
-        "Exit codes: 0 done; 1 failed, or no such agent; 2 wrong usage or setting; 3 no registry answers; "
-        "130 Ctrl-C. Settings: WEB_UI_URL, REGISTRY_TOKEN, AGENT_HOST (environment, .env.local, .env)."
+        "Exit codes: 0 done; 1 failed, nothing of that name, or a human waits (why); 2 wrong usage or setting; "
+        "3 no registry answers; 130 Ctrl-C. "
+        "Settings: WEB_UI_URL, REGISTRY_TOKEN, AGENT_HOST (environment, .env.local, .env)."
     ),
 )
 
@@ -73,6 +79,17 @@ def root(
 
 
 app.add_typer(agents.app, name="agents")
+app.command("rooms")(rooms.rooms)
+app.command("why")(rooms.why)
+app.command("close")(rooms.close)
+app.command("gc")(rooms.collect_garbage)
+app.command("sessions")(sessions.sessions)
+app.command("processes")(processes.processes)
+app.command("start")(processes.start)
+app.command("stop")(processes.stop)
+app.command("restart")(processes.restart)
+app.add_typer(profile.app, name="profile")
+app.command("doctor")(doctor.doctor)
 app.command("set")(set_status.set_status)
 app.command("fix")(fix.fix)
 app.command("monitor")(monitor.monitor)

@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote
 
 import msgspec
 
@@ -24,8 +23,12 @@ from cli.answers import (
     RegistryFacts,
     Sent,
 )
-from cli.connection import Connection
+from cli.connection import Connection, quoted
 from cli.errors import UnreachableError
+from cli.process_api import ProcessApi
+from cli.profile_api import ProfileApi
+from cli.room_api import RoomApi
+from cli.session_api import SessionApi
 from cli.sse import Event
 from wire import BEATS_PATH, Beat, BeatError, Reply, decode_reply, encode_beat
 
@@ -60,10 +63,14 @@ class Query:
 
 
 class Client:
-    """One registry. `aclose` may be called twice."""
+    """One registry: its agents, and what else it keeps. `aclose` may be called twice."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.rooms = RoomApi(connection)
+        self.processes = ProcessApi(connection)
+        self.sessions = SessionApi(connection)
+        self.profiles = ProfileApi(connection)
 
     @property
     def url(self) -> str:
@@ -114,6 +121,10 @@ class Client:
     async def raw_agent(self, agent_id: str) -> bytes:
         """As `agent`, with whatever else the registry tells."""
         return await self._connection.ask("GET", _path(agent_id))
+
+    async def facts(self) -> RegistryFacts:
+        """The registry, by its own account."""
+        return self._connection.decode(await self._connection.ask("GET", "/api/status"), RegistryFacts)
 
     async def pulses(self, ids: Sequence[str]) -> dict[str, Pulse]:
         """When these agents were heard last; at most `MOST_PULSES`. Unknown ones are left out."""
@@ -198,7 +209,4 @@ class _Id(msgspec.Struct, rename="camel"):
 
 
 def _path(agent_id: str) -> str:
-    quoted = quote(agent_id, safe="")
-    if not quoted.strip("."):
-        quoted = quoted.replace(".", "%2E")  # or it would mean the folder above
-    return f"/api/agents/{quoted}"
+    return f"/api/agents/{quoted(agent_id)}"

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
@@ -78,10 +78,18 @@ class Connection:
             raise self._refusal(answer)
         return answer.content
 
-    async def send(self, path: str, data: bytes) -> bytes:
-        """POST `data`, which is JSON already. Otherwise as `ask`."""
+    async def send(
+        self,
+        path: str,
+        data: bytes,
+        *,
+        method: str = "POST",
+        parameters: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Send `data`, which is JSON already. Otherwise as `ask`."""
         headers = {"Content-Type": "application/json"}
-        answer = await self._sent(self._http.build_request("POST", path, content=data, headers=headers))
+        request = self._http.build_request(method, path, content=data, headers=headers, params=parameters)
+        answer = await self._sent(request)
         if not answer.is_success:
             raise self._refusal(answer)
         return answer.content
@@ -159,6 +167,13 @@ class Connection:
             return UnreachableError(f"the registry at {self._where} does not answer in time")
         detail = str(error) or type(error).__name__
         return UnreachableError(f"the connection to the registry at {self._where} broke: {detail}")
+
+
+def quoted(part: str) -> str:
+    """A part of a path, whatever is in it."""
+    text = quote(part, safe="")
+    # Dots alone would mean a folder, or the one above.
+    return text if text.strip(".") else text.replace(".", "%2E")
 
 
 def is_this_machine(url: str) -> bool:

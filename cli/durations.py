@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 
@@ -21,6 +22,11 @@ def ago(seconds: float) -> str:
     return f"{duration(seconds)} ago"
 
 
+def between(earlier: datetime, later: datetime) -> float:
+    """Seconds from one moment to another; 0 when they come in the other order, as rounded ones may."""
+    return max(0.0, (later - earlier).total_seconds())
+
+
 def moment(at: datetime) -> str:
     """A moment in the time zone of the person who reads it: ``2026-01-31 14:05:09``."""
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
@@ -29,3 +35,17 @@ def moment(at: datetime) -> str:
 def clock_time(at: datetime) -> str:
     """The same, of today: ``14:05:09``."""
     return at.astimezone().strftime("%H:%M:%S")
+
+
+def zone(moments: Iterable[datetime]) -> str:
+    """The time zone in which `moment` and `clock_time` tell these: ``CET``, ``UTC+05:30``, ``CET/CEST``.
+
+    Empty when there is no moment.
+    """
+    return "/".join(dict.fromkeys(_zone(at) for at in moments))
+
+
+def _zone(at: datetime) -> str:
+    local = at.astimezone()
+    name = local.tzname() or ""
+    return name if name.isalpha() else f"UTC{local.isoformat()[-6:]}"

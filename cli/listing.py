@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.answers import Agent, Call, Change, Notice, RegistryFacts
-from cli.durations import ago, clock_time, duration, moment
-from cli.terminal import clean, one_line, plain_table, status_text
+from cli.durations import ago, clock_time, duration, moment, zone
+from cli.shortened import Shortened
+from cli.terminal import clean, one_line, plain_table, status_text, words
 
 _URGENCY = ("error", "offline", "warning", "unknown", "starting", "running", "stopped")
 _MB = 1_000_000
@@ -25,23 +26,27 @@ def in_order(agents: Iterable[Agent]) -> list[Agent]:
     return sorted(agents, key=place)
 
 
-def agents_table(agents: Iterable[Agent]) -> Table:
-    """One row for each agent."""
+def agents_table(agents: Iterable[Agent], *, folds: bool = True) -> Table:
+    """One row for each agent.
+
+    Args:
+        folds: Fold long texts; else each row is one line, and what does not fit is cut.
+    """
     table = plain_table(
         "STATUS", "HEALTH", "NAME", "ID", "KIND", "HOST/PID", "ROOM", "LAST BEAT", "REASON",
-        whole=("STATUS", "HEALTH", "KIND", "LAST BEAT"),
+        whole=("STATUS", "HEALTH", "KIND", "LAST BEAT"), folds=folds,
     )  # fmt: skip
     for agent in agents:
         table.add_row(
             status_text(agent.status + (" (forced)" if agent.forced else "")),
             "?" if agent.health is None else str(agent.health),
-            one_line(agent.name),
-            one_line(agent.agent_id),
+            words(agent.name, folds=folds),
+            Shortened(agent.agent_id),
             one_line(agent.kind),
-            _process(agent),
-            _room(agent.call),
+            Shortened(_process(agent)),
+            words(_room(agent.call), folds=folds),
             ago(agent.beat_age),
-            one_line(agent.why),
+            words(agent.why, folds=folds),
         )
     return table
 
@@ -78,7 +83,9 @@ def facts_of(agent: Agent) -> Table:
 
 def history_table(changes: Iterable[Change]) -> Table:
     """Changes of status, newest first."""
-    table = plain_table("AT", "FROM", "TO", "HEALTH", "BY", "REASON", whole=("AT", "FROM", "TO", "HEALTH"))
+    changes = list(changes)
+    at = f"AT ({zone(change.at for change in changes)})"
+    table = plain_table(at, "FROM", "TO", "HEALTH", "BY", "REASON", whole=(at, "FROM", "TO", "HEALTH"))
     for change in changes:
         table.add_row(
             moment(change.at),
@@ -120,6 +127,7 @@ def _facts(agent: Agent) -> Iterator[tuple[str, Text | str]]:
     if agent.first_seen:
         yield "first seen", moment(agent.first_seen)
     yield "line", "open" if agent.has_line else "none"
+    yield "time zone", zone([agent.last_heartbeat])
     for name in ("description", "model", "voice", "temperature", "prompt"):
         value = getattr(agent, name)
         if value not in (None, ""):

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Collection
 from typing import Literal
 
+import msgspec
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -72,19 +74,29 @@ def one_line(text: str) -> str:
     return clean(" ".join(text.split()))
 
 
+def words(text: str, *, folds: bool, style: str = "") -> Text:
+    """`text` in one line, clean, for a table's cell.
+
+    Args:
+        folds: Fold it where it is too long; else its end is cut off.
+    """
+    return Text(one_line(text), style=style, no_wrap=not folds, overflow="fold" if folds else "ellipsis")
+
+
 def status_text(status: str) -> Text:
     return Text(clean(status), style=COLOURS.get(status, ""))
 
 
-def plain_table(*columns: str, whole: Collection[str] = ()) -> Table:
+def plain_table(*columns: str, whole: Collection[str] = (), folds: bool = True) -> Table:
     """A table of columns with two blanks between them. What does not fit is folded, never cut.
 
     Args:
         whole: Columns that are not folded: short ones, which would be hard to read.
+        folds: Whether the head is folded, too; else it is one line, and cut.
     """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in whole)
+        table.add_column(words(column, folds=folds), overflow="fold", no_wrap=column in whole)
     return table
 
 
@@ -98,3 +110,8 @@ def print_table(table: Table) -> None:
         console.print(table, no_wrap=True)
     for line in capture.get().splitlines():
         print(line.rstrip())  # noqa: T201  # it is laid out already
+
+
+def print_json(data: bytes) -> None:
+    """Print JSON to stdout, indented."""
+    typer.echo(msgspec.json.format(data, indent=2).decode())

@@ -153,12 +153,16 @@ def frame(picture: Picture, *, now: float, height: int) -> RenderableType:
     more = f", {len(rows) - fitting} more below" if len(rows) > fitting else ""
     if picture.lost:
         state = Text(
-            f"not live for {now - picture.lost_at:.0f} s: {one_line(picture.lost)}", style="bold red"
+            f"Ctrl-C ends; not live for {now - picture.lost_at:.0f} s: {one_line(picture.lost)}",
+            style="bold red",
         )
     else:
         state = Text("live; Ctrl-C ends", style="dim")
     line = Text(totals(len(rows), picture.total, picture.registry) + more, style="dim")
-    return Group(*notices(picture.registry), agents_table(rows[:fitting]), line, state)
+    above = notices(picture.registry)
+    for text in (*above, line, state):
+        text.no_wrap, text.overflow = True, "ellipsis"  # or what is below it would leave the screen
+    return Group(*above, agents_table(rows[:fitting], folds=False), line, state)
 
 
 async def _watch_lines(client: Client, query: Query, limit: int | None) -> None:

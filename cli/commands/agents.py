@@ -14,7 +14,7 @@ from cli.errors import UsageError
 from cli.finding import find_agent
 from cli.listing import agents_table, facts_of, history_table, in_order, notices, totals
 from cli.reach import Url, open_client
-from cli.terminal import clean, err, print_table
+from cli.terminal import clean, err, print_json, print_table
 from cli.watching import watch
 
 DEFAULT_LIMIT = 50
@@ -147,11 +147,6 @@ async def _logs(client: Client, name: str, *, keep_on: bool) -> None:
             async for event in events:
                 for line in client.lines_in(event) if event.name in ("start", "lines") else ():
                     typer.echo(clean(line))
-
-
-def print_json(data: bytes) -> None:
-    """Print JSON, indented."""
-    typer.echo(msgspec.json.format(data, indent=2).decode())
 
 
 def _statuses(given: list[str] | None) -> str | None:

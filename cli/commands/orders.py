@@ -10,6 +10,7 @@ import typer
 from cli.client import Client
 from cli.finding import find_agent
 from cli.reach import Url, open_client, who
+from cli.stopping import stop_it
 from cli.terminal import one_line
 
 AgentId = Annotated[str, typer.Argument(metavar="ID", help="Id, or a name that only one agent has.")]
@@ -22,12 +23,19 @@ def add_to(app: typer.Typer) -> None:
         app.command(command.__name__)(command)
 
 
-def stop(context: typer.Context, agent: AgentId, reason: Reason, url: Url = None) -> None:
+def stop(
+    context: typer.Context,
+    *,
+    agent: AgentId,
+    reason: Reason,
+    force: Annotated[bool, typer.Option("--force", help="Kill it; its calls end at once.")] = False,
+    url: Url = None,
+) -> None:
     """Ask an agent to end now.
 
-    A call leaves its room, a worker ends its calls.
+    A call leaves its room, a worker ends its calls. What is a process of the registry's host is stopped as one.
     """
-    asyncio.run(_order(open_client(context, url), agent, "stop", reason))
+    asyncio.run(stop_it(open_client(context, url), agent, reason=reason, force=force))
 
 
 def drain(context: typer.Context, agent: AgentId, reason: Reason, url: Url = None) -> None:

@@ -125,8 +125,12 @@ class FakeRegistry(httpx.AsyncBaseTransport):
             raise self.failure
         if self.failure is not None:
             return self.failure
-        if self.token and request.headers.get("authorization") != f"Bearer {self.token}":
-            return _error(401, "token", "this registry wants a token")
+        if (
+            self.token
+            and path != "/readyz"
+            and request.headers.get("authorization") != f"Bearer {self.token}"
+        ):
+            return error_answer(401, "token", "this registry wants a token")
         return self._answer(request.method, path, body)
 
     def _answer(self, method: str, path: str, body: dict[str, Any]) -> httpx.Response:
@@ -135,7 +139,7 @@ class FakeRegistry(httpx.AsyncBaseTransport):
         if path == "/api/events":
             return self._open_stream()
         if path == "/api/pulse":
-            return _json({"agents": {}})
+            return json_answer({"agents": {}})
         if path == "/api/agents":
             return self._list(body)
         return self._one(method, *_split(path), body=body)
@@ -143,10 +147,12 @@ class FakeRegistry(httpx.AsyncBaseTransport):
     def _take_beat(self, beat: dict[str, Any]) -> httpx.Response:
         if self.refusals:
             status, code = self.refusals.pop(0)
-            return _error(status, code, f"refused: {code}", retry_after=2.0 if status in (429, 503) else None)
+            return error_answer(
+                status, code, f"refused: {code}", retry_after=2.0 if status in (429, 503) else None
+            )
         self.beats.append(beat)
         commands = [self.commands.pop(0)] if self.commands and beat["status"] != "stopped" else []
-        return _json({"ttl": 25, "interval": 10, "commands": msgspec.to_builtins(commands)})
+        return json_answer({"ttl": 25, "interval": 10, "commands": msgspec.to_builtins(commands)})
 
     def _open_stream(self) -> httpx.Response:
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -164,12 +170,12 @@ class FakeRegistry(httpx.AsyncBaseTransport):
         offset, limit = int(wanted["offset"]), int(wanted["limit"])
         assert limit <= 500
         page = found[offset : offset + limit]
-        return _json({"agents": page, "total": len(found), "limit": limit, "registry": self.facts()})
+        return json_answer({"agents": page, "total": len(found), "limit": limit, "registry": self.facts()})
 
     def _one(self, method: str, agent_id: str, what: str, *, body: dict[str, Any]) -> httpx.Response:
         agent = self.agents.get(agent_id)
         if agent is None:
-            return _error(404, "unknown_agent", f"no agent {agent_id!r} is known here")
+            return error_answer(404, "unknown_agent", f"no agent {agent_id!r} is known here")
         if method == "GET":
             return self._tell_of(agent, what, limit=int(body.get("limit", 0)))
         return self._change(agent, method, what, body)
@@ -177,11 +183,11 @@ class FakeRegistry(httpx.AsyncBaseTransport):
     def _tell_of(self, agent: dict[str, Any], what: str, *, limit: int) -> httpx.Response:
         match what:
             case "":
-                return _json({**agent, "prompt": "Be kind."})
+                return json_answer({**agent, "prompt": "Be kind."})
             case "history":
-                return _json({"changes": self.history[:limit]})
+                return json_answer({"changes": self.history[:limit]})
             case _:
-                return _json({"lines": self.log})
+                return json_answer({"lines": self.log})
 
     def _change(self, agent: dict[str, Any], method: str, what: str, body: dict[str, Any]) -> httpx.Response:
         match method, what:
@@ -192,13 +198,15 @@ class FakeRegistry(httpx.AsyncBaseTransport):
                 agent |= {"status": "running", "health": 100, "forced": None}
             case "POST", "evidence":
                 if self.refused_evidence == agent["agentId"]:
-                    return _error(409, "superseded", "another process has the id now")
+                    return error_answer(409, "superseded", "another process has the id now")
                 agent |= _after(body["evidence"])
             case "POST", "remove":
                 del self.agents[agent["agentId"]]
             case _:
-                return _json({"id": "1", "state": "queued", "message": "with its next beat"}, status=202)
-        return _json(agent)
+                return json_answer(
+                    {"id": "1", "state": "queued", "message": "with its next beat"}, status=202
+                )
+        return json_answer(agent)
 
 
 def _after(evidence: str) -> dict[str, Any]:
@@ -225,14 +233,14 @@ def _split(path: str) -> tuple[str, str]:
     return unquote(agent_id), what
 
 
-def _json(value: Any, *, status: int = 200) -> httpx.Response:
+def json_answer(value: Any, *, status: int = 200) -> httpx.Response:
     return httpx.Response(
         status, content=msgspec.json.encode(value), headers={"content-type": "application/json"}
     )
 
 
-def _error(status: int, code: str, message: str, *, retry_after: float | None = None) -> httpx.Response:
+def error_answer(status: int, code: str, message: str, *, retry_after: float | None = None) -> httpx.Response:
     error = {"code": code, "message": message}
-    return _json(
+    return json_answer(
         {"error": error if retry_after is None else {**error, "retryAfter": retry_after}}, status=status
     )

@@ -28,8 +28,8 @@ def update(*agents: Mapping[str, Any], removed: tuple[str, ...] = ()) -> Update:
     return Update(agents=changed, removed=removed, registry=RegistryFacts())
 
 
-def text_of(picture: Picture, *, now: float = 0.0, height: int = 24) -> str:
-    console = Console(file=io.StringIO(), width=200)
+def text_of(picture: Picture, *, now: float = 0.0, height: int = 24, width: int = 200) -> str:
+    console = Console(file=io.StringIO(), width=width)
     with console.capture() as capture:
         console.print(frame(picture, now=now, height=height))
     return capture.get()
@@ -97,6 +97,22 @@ def test_a_small_screen_shows_the_first_and_says_how_many_more() -> None:
     assert len(shown.splitlines()) <= 14
     assert "40 agents, 30 more below" in shown
     assert len(picture.visible) == 10
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_how_to_stop_it_stays_on_the_screen(width: int) -> None:
+    picture = Picture(query=Query())
+    agents = [{"agent_id": f"a-long-id-{n}", "name": "a name " * 20, "cause": "why " * 40} for n in range(40)]
+    notice = Notice(level="warning", text="the registry may be cut off " * 10)
+    picture.take(snapshot(*agents), now=0)
+    picture.registry = RegistryFacts(notices=(notice,))
+    lines = text_of(picture, height=14, width=width).splitlines()
+    assert len(lines) <= 14
+    assert lines[-1].startswith("live; Ctrl-C ends")
+    picture.take(Lost(reason="no registry answers " * 20, retry_after=1), now=0)
+    lines = text_of(picture, height=14, width=width).splitlines()
+    assert len(lines) <= 14
+    assert lines[-1].startswith("Ctrl-C ends; not live for 0 s")
 
 
 def test_what_the_registry_says_of_itself_is_shown() -> None:
