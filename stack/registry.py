@@ -30,6 +30,7 @@ class Registry(Lifetime):
     Args:
         folder: For its log and its database; None = a temporary one that goes away with it.
         usual_port: Listen on the port that everybody expects, where it is free.
+        port: Listen there, for others who must know it before; None = on any free one.
         env: More variables.
     """
 
@@ -38,10 +39,12 @@ class Registry(Lifetime):
         *,
         folder: Path | None = None,
         usual_port: bool = False,
+        port: int | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__("registry", folder)
-        port = USUAL_PORT if usual_port and is_free(USUAL_PORT) else free_port()
+        if port is None:
+            port = USUAL_PORT if usual_port and is_free(USUAL_PORT) else free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.child = Child(
             [sys.executable, "-m", "registry"],
@@ -52,6 +55,11 @@ class Registry(Lifetime):
                 "REGISTRY_PORT": str(port),
                 "REGISTRY_TOKEN": "",
                 "DATABASE_URL": "",
+                # A developer's own rooms and processes are not for our registries.
+                "LIVEKIT_URL": "",
+                "LIVEKIT_API_KEY": "",
+                "LIVEKIT_API_SECRET": "",
+                "REGISTRY_AGENTS_FILE": str(self.folder / "agents.toml"),
                 "ROOMKEEPER_HOME": str(self.folder / "home"),
                 **(env or {}),
             },
@@ -129,6 +137,15 @@ class Registry(Lifetime):
         ):
             body: dict[str, Any] = await answer.json()
             return body
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The JSON that answers `body` at `path`."""
+        async with (
+            aiohttp.ClientSession(timeout=_REQUEST_TIMEOUT) as http,
+            http.post(f"{self.url}{path}", json=body, raise_for_status=True) as answer,
+        ):
+            answered: dict[str, Any] = await answer.json()
+            return answered
 
     async def get(self, path: str) -> dict[str, Any]:
         """The JSON at `path`."""

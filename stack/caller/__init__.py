@@ -2,6 +2,7 @@
 
 from stack.caller.captions import Caption
 from stack.caller.ears import Ear, Sound
+from stack.caller.guest import Guest
 from stack.caller.human import Caller, Event, Heard, Said
 from stack.caller.separate import CallerProcess
 from stack.caller.voice import SAMPLE_RATE, speak
@@ -13,6 +14,7 @@ __all__ = [
     "Caption",
     "Ear",
     "Event",
+    "Guest",
     "Heard",
     "Said",
     "Sound",

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self
 
 from livekit import rtc
 
 from stack.address import Address
+from stack.caller.bounded import CONNECT_TIMEOUT, STEP_TIMEOUT, limited, uncancelled
 from stack.caller.captions import Caption, Captions
 from stack.caller.ears import Ear, Sound
 from stack.caller.microphone import Microphone
 from stack.caller.voice import SAMPLE_RATE, noise, speak
-from stack.errors import LateError, StackError
+from stack.errors import StackError
 from stack.local_models import transcribe
 from stack.until import until
 
-T = TypeVar("T")
-
 AGENT = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
 
-_CONNECT_TIMEOUT = 10.0
-"""Seconds that the SDK takes at most for one attempt to connect."""
-_STEP_TIMEOUT = 10.0
-"""Seconds for any other request to LiveKit."""
 _PAUSE = 1.0
 """Seconds without sound after which somebody has finished: longer than the gaps between sentences."""
 _MARGIN = 0.2
@@ -127,8 +122,8 @@ class Caller:
         self._room = room
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self.leave)
-            await _uncancelled(
-                room.connect(self._url, self._token, rtc.RoomOptions(connect_timeout=_CONNECT_TIMEOUT))
+            await uncancelled(
+                room.connect(self._url, self._token, rtc.RoomOptions(connect_timeout=CONNECT_TIMEOUT))
             )
             self._note("joined", self.identity)
             if self._publish:
@@ -136,7 +131,7 @@ class Caller:
                 self._microphone.start()
                 track = rtc.LocalAudioTrack.create_audio_track("microphone", self._microphone.source)
                 options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
-                await _limited(room.local_participant.publish_track(track, options))
+                await limited(room.local_participant.publish_track(track, options))
             undo.pop_all()
 
     async def leave(self) -> None:
@@ -146,7 +141,7 @@ class Caller:
             return
         try:
             if room.isconnected():
-                await _limited(room.disconnect())
+                await limited(room.disconnect())
                 self._note("left", self.identity)
         finally:
             if self._microphone is not None:
@@ -158,7 +153,7 @@ class Caller:
                 self._old_captions += self._captions.all
                 self._captions = None
             if self._closing:
-                await asyncio.wait(self._closing, timeout=_STEP_TIMEOUT)
+                await asyncio.wait(self._closing, timeout=STEP_TIMEOUT)
             self._microphone = None
 
     async def reload(self, *, away: float = 0.3) -> None:
@@ -169,7 +164,7 @@ class Caller:
 
     async def simulate(self, scenario: rtc.SimulateScenarioKind.ValueType) -> None:
         """Break the connection in one of the SDK's ways, like `SIMULATE_FULL_RECONNECT`."""
-        await _limited(self.room.simulate_scenario(scenario))
+        await limited(self.room.simulate_scenario(scenario))
 
     # Talking
 
@@ -199,7 +194,7 @@ class Caller:
         call = self.room.local_participant.perform_rpc(
             destination_identity=identity, method=method, payload=payload, response_timeout=response_timeout
         )
-        return await _limited(call)
+        return await limited(call)
 
     # Listening
 
@@ -364,21 +359,3 @@ class Caller:
         task = asyncio.create_task(ear.aclose(), name="ear-close")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
-
-
-async def _limited(step: Coroutine[Any, Any, T]) -> T:
-    try:
-        async with asyncio.timeout(_STEP_TIMEOUT):
-            return await step
-    except TimeoutError as error:
-        raise LateError(f"LiveKit's SDK did not answer within {_STEP_TIMEOUT:.0f} s") from error
-
-
-async def _uncancelled(connect: Coroutine[Any, Any, None]) -> None:
-    """Await `Room.connect`. Cancelled, it kills the process 15 s later (livekit 1.1.21)."""
-    connecting = asyncio.create_task(connect, name="connect")
-    try:
-        await asyncio.shield(connecting)
-    finally:
-        if not connecting.done():
-            await asyncio.wait({connecting}, timeout=3 * _CONNECT_TIMEOUT)
