@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
@@ -109,11 +110,24 @@ def _found(pid: int, age: float) -> str:
         process = psutil.Process(pid)
         found = process_age(process, now=time.time())
         is_dead = process.status() == psutil.STATUS_ZOMBIE
-    except (psutil.NoSuchProcess, ValueError, OverflowError):
+    except psutil.NoSuchProcess:
+        return UNSURE if _answers_signals(pid) else GONE  # /proc may hide the processes of others
+    except (ValueError, OverflowError):
         return GONE
     if is_dead:
         return GONE
     return PRESENT if found is None or abs(found - age) <= _SAME_START else UNSURE
+
+
+def _answers_signals(pid: int) -> bool:
+    """Whether the system has such a process, whatever it shows of it."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
 async def _call(on_order: OnOrder, command: Command) -> Outcome | None:

@@ -55,6 +55,7 @@ class Reading:
 
     process_id: int
     process_age: float | None = None
+    machine: str | None = None
     cpu: float | None = None
     """Percent of one core since the reading before."""
 
@@ -94,6 +95,7 @@ def beat_of(
         prompt=None if facts.prompt is None else paragraphs(facts.prompt, _PROMPT),
         process_id=reading.process_id,
         process_age=_number(reading.process_age, _LONGEST),
+        machine=_line(reading.machine),
         host=_line(facts.host),
         port=facts.port if facts.port is not None and 0 <= facts.port <= 65_535 else None,
         deployment=facts.deployment,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 
@@ -30,6 +32,7 @@ class Vitals:
     ) -> None:
         self._clock = clock
         self._process = psutil.Process(os.getpid())
+        self._machine = machine()
         self._started_at: float | None = None
         """On `clock`."""
 
@@ -46,6 +49,7 @@ class Vitals:
         return Reading(
             process_id=self._process.pid,
             process_age=None if self._started_at is None else now - self._started_at,
+            machine=self._machine,
             cpu=self._read_cpu(now),
             rss=_rss(self._process),
             loop_lag=loop_lag,
@@ -59,6 +63,15 @@ class Vitals:
         self._cpu = None if busy is None or self._busy is None else 100 * (busy - self._busy) / passed
         self._busy, self._busy_at = busy, now
         return self._cpu
+
+
+def machine() -> str:
+    """Names where process numbers mean the same: on Linux the boot and the namespace of processes."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
+    except (OSError, ValueError):
+        return f"{uuid.getnode():x}/{psutil.boot_time():.0f}"
 
 
 def process_age(process: psutil.Process, *, now: float) -> float | None:

@@ -58,7 +58,14 @@ def add_livekit(
         openapi_extra=takes(TokenBody),
     )
     async def give_token(request: Request) -> Response:
-        """A token for a room, which is made if it is not there and an agent belongs in it."""
+        """A token for a room, which is made if it is not there and an agent belongs in it.
+
+        Whoever may ask here may come into any room. So this is for a backend that holds the registry's token and lets
+        its own users in, or for loopback, where no token is asked for.
+
+        An identity that is in the room already is given again: that is how a page is reloaded. LiveKit lets the newer
+        one in and the older one out.
+        """
         body = await read_struct(request, TokenBody)
         asked = look_at(request, body)
         if tokens is None:

@@ -74,7 +74,7 @@ def add_sessions(router: APIRouter, *, sessions: Sessions, keeper: RoomKeeper, t
     """
     _add_begin(router, keeper, tokens)
     _add_list(router, sessions)
-    _add_session(router, sessions)
+    _add_session(router, sessions, keeper)
 
 
 def _add_begin(router: APIRouter, keeper: RoomKeeper, tokens: Tokens | None) -> None:
@@ -148,7 +148,7 @@ def _add_list(router: APIRouter, sessions: Sessions) -> None:
         return json_response(SessionList(sessions=tuple(session_view(row) for row in found)))
 
 
-def _add_session(router: APIRouter, sessions: Sessions) -> None:
+def _add_session(router: APIRouter, sessions: Sessions, keeper: RoomKeeper) -> None:
     @router.get(_SESSION + "/turns", tags=["sessions"], responses=answers(Conversation, 404))
     async def show_turns(
         session: SessionKey, limit: Annotated[int, Query(ge=1, le=MOST_TURNS)] = 50
@@ -166,7 +166,13 @@ def _add_session(router: APIRouter, sessions: Sessions) -> None:
         """For agents: what was said, and how it ended. Taken when it is durable; may be sent again."""
         data = await read_body(request.receive, limit=MAX_REPORT_BYTES)
         n_turns = await sessions.report(session, _report(data))
-        return json_response(ReportTaken(n_turns=n_turns))
+        return json_response(ReportTaken(n_turns=n_turns, keeps_rooms=_keeps_rooms(keeper)))
+
+
+def _keeps_rooms(keeper: RoomKeeper) -> bool:
+    """Whether this registry keeps rooms, or another one on its database does."""
+    state = keeper.state()
+    return state.is_on and state.is_led and state.is_reachable
 
 
 _TAKES_REPORT: dict[str, Any] = {

@@ -143,6 +143,7 @@ async def keep_rooms(
             clock=clock,
             changed=changed,
         )
+        keeping.leadership.changed = _on_leading(keeping, store.rooms, clock, tasks)
         tasks.add(keeping.leadership.run(), "rooms-leading")
         tasks.add(keeping.run(), "rooms-keeping")
     keeper = Keeper(
@@ -195,7 +196,6 @@ async def _build(
         changed=changed,
         intervals=how.intervals,
     )
-    leadership.changed = keeping.wake_all
     beats.on_worker = keeping.wake_all
 
     def on_phase(old: SessionSeen, new: SessionSeen, length: float) -> None:
@@ -207,13 +207,34 @@ async def _build(
             keeping.counts.grace_ended(length, is_cancelled=False)
 
     beats.on_phase = on_phase
-    for row in await asyncio.to_thread(store.rooms.closures):
-        at = clock.moment_of(row.at)
-        keeping.closures[row.room_sid] = Closure(by=row.by, reason=row.reason, at=at)
+    await _load_closures(keeping, store.rooms, clock)
     for session in sessions:
         with suppress(AgentIdError):
             keeping.known_agents[session.room] = parse_agent_id(session.agent_id)
     return keeping
+
+
+async def _load_closures(keeping: Keeping, rooms: RoomHistory, clock: Clock) -> None:
+    """Take over which rooms operators have closed, here or at another registry."""
+    for row in await asyncio.to_thread(rooms.closures):
+        at = clock.moment_of(row.at)
+        keeping.closures[row.room_sid] = Closure(by=row.by, reason=row.reason, at=at)
+
+
+def _on_leading(keeping: Keeping, rooms: RoomHistory, clock: Clock, tasks: _Tasks) -> Callable[[], None]:
+    """What follows when this registry begins, or ceases, to lead."""
+
+    async def begin() -> None:
+        try:
+            await _load_closures(keeping, rooms, clock)
+        except StoreError as error:
+            logger.warning(
+                "rooms that were closed elsewhere are not known",
+                extra={"action": "rooms.closures", "error": str(error)},
+            )
+        keeping.wake_all()
+
+    return lambda: tasks.add(begin(), "rooms-begin")
 
 
 async def _forget_old(rooms: RoomHistory, clock: Clock, kept: timedelta) -> None:

@@ -1,6 +1,7 @@
 """Asks a worker whether the process of a session whose line broke is still there.
 
-The worker sits on the same host, so its answer takes milliseconds and is certain.
+The worker sees the same processes by the same numbers (`wire.Beat.machine`), so its answer takes milliseconds and is
+certain.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Probing:
             await asyncio.sleep(pause)
             if not _is_in_doubt(session, incarnation):
                 return
-            worker = self._beats.worker_on(session.beat.host)
+            worker = self._beats.worker_on(session.beat.machine)
             if worker is None or session.beat.process_id is None or session.beat.process_age is None:
                 continue
             if await self._is_gone(worker, session) and _is_in_doubt(session, incarnation):

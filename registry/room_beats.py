@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from registry.agents import Agent
@@ -42,7 +42,7 @@ class RoomBeats:
         self._by_row: dict[str, tuple[str, str]] = {}  # row id → room, incarnation
         self._joining: dict[str, dict[str, float]] = {}  # worker's row id → room → since
         self._ready: dict[str, str] = {}  # worker's row id → incarnation that LiveKit has taken
-        self._workers: dict[str, set[str]] = {}  # host → workers' row ids
+        self._workers: dict[str, set[str]] = {}  # machine → workers' row ids
         self.worker_came_at = -math.inf
         self.on_room: Callable[[str], None] = _ignore
         """Called with a room of which something else is known now."""
@@ -80,20 +80,19 @@ class RoomBeats:
         first = self._first_seen.get(room, -math.inf)
         return max(since) if max(since) > first else None
 
-    def rooms(self) -> Collection[str]:
-        return [
-            room
-            for room, sessions in self._rooms.items()
-            if any(session.health not in OVER for session in sessions.values())
-        ]
+    @property
+    def knows_workers(self) -> bool:
+        return bool(self._ready)
 
-    def worker_on(self, host: str | None) -> Agent | None:
-        """A worker on a host that can be asked now; None = there is none."""
-        if not host:
+    def worker_on(self, machine: str | None) -> Agent | None:
+        """A worker that can be asked now about processes of a machine (see `wire.Beat`); None = there is none."""
+        if not machine:
             return None  # two that do not say where they are need not be at the same place
-        for row_id in self._workers.get(host, ()):
+        for row_id in self._workers.get(machine, ()):
             worker = self._fleet.find(row_id)
-            if worker is not None and worker.line is not None and worker.facts.line_broken_at is None:
+            if worker is None or worker.beat.machine != machine:
+                continue  # its row goes on elsewhere
+            if worker.line is not None and worker.facts.line_broken_at is None:
                 return worker
         return None
 
@@ -135,7 +134,7 @@ class RoomBeats:
 
     def _worker_changed(self, agent: Agent) -> None:
         row_id, beat = agent.agent_id, agent.beat
-        self._workers.setdefault(beat.host or "", set()).add(row_id)
+        self._workers.setdefault(beat.machine or "", set()).add(row_id)
         is_heard = agent.facts.line_broken_at is None and not agent.verdict.status.is_over
         old = self._joining.get(row_id, {})
         now = self._clock.monotonic()
@@ -203,10 +202,10 @@ class RoomBeats:
         beat = agent.beat
         health, cause, is_guess = _health(agent, self._fleet)
         grace_ends_at = None if call.grace_left is None else agent.facts.heard_at + call.grace_left
-        if old is not None and old.grace_ends_at is not None and grace_ends_at is not None:
-            # Told with each beat, so it wavers. Much later, it is another grace period, or one that stood still.
-            if grace_ends_at < old.grace_ends_at + _WAVERING:
-                grace_ends_at = old.grace_ends_at
+        known = None if old is None else old.grace_ends_at
+        # Told with each beat, so it wavers. Much later, it is another grace period, or one that stood still.
+        if known is not None and grace_ends_at is not None and grace_ends_at < known + _WAVERING:
+            grace_ends_at = known
         return SessionSeen(
             row_id=beat.agent_id,
             agent_id=_agent_id(beat),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from registry.clock import Clock
+from registry.room_answers import event_view
 from registry.session_records import ClosureRow, RoomEvent
 from registry.store import StoreError
 from rooms.history import Event
@@ -78,12 +79,22 @@ class RoomRecords:
         """The latest events of a room, newest first, from memory."""
         return tuple(self._recent.get(room, ()))
 
-    def close(self, sid: str, room: str, closure: Closure) -> None:
-        """Remember that an operator closed a room."""
+    async def close(self, sid: str, room: str, closure: Closure) -> None:
+        """Remember that an operator closed a room: durable afterwards, or as soon as the database is back."""
         at = self._clock.date_of(closure.at)
-        self._closures.append(
-            ClosureRow(room_sid=sid, room=room, by=closure.by, reason=closure.reason, at=at)
-        )
+        row = ClosureRow(room_sid=sid, room=room, by=closure.by, reason=closure.reason, at=at)
+        try:
+            await asyncio.to_thread(self._store.add_closure, row)
+        except StoreError as error:
+            logger.warning(
+                "a closed room could not be written down now; it is tried again",
+                extra={"action": "rooms.unwritten", "error": str(error)},
+            )
+        except Exception:
+            logger.exception("a closed room could not be written down", extra={"action": "rooms.unwritable"})
+        else:
+            return
+        self._closures.append(row)
         self._changed.set()
 
     async def run(self) -> None:
@@ -127,17 +138,3 @@ class RoomRecords:
         for closure in closures:
             self._store.add_closure(closure)
         self._store.add_events(events)
-
-
-def event_view(row: RoomEvent) -> RoomEventView:
-    """A row of a room's history, as it is told."""
-    return RoomEventView(
-        id=row.id,
-        at=row.at,
-        room=row.room,
-        sid=row.sid,
-        kind=row.kind,
-        text=row.text,
-        by=row.by,
-        evidence=row.evidence,
-    )

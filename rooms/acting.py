@@ -68,10 +68,12 @@ class Acting:
     async def _do(self, decision: Decision, memory: Memory, *, now: float) -> None:
         match decision.act:
             case Act.RECOVER:
-                memory.lost_at = now if memory.lost_at is None else memory.lost_at
+                _lose(memory, now)
                 await self._remove(decision, memory)
                 await self._dispatch(decision, memory, now=now)
             case Act.DISPATCH:
+                if decision.resumes is not None and not memory.attempts.n:
+                    _lose(memory, now)
                 await self._dispatch(decision, memory, now=now)
             case Act.REMOVE:
                 await self._remove(decision, memory)
@@ -90,16 +92,32 @@ class Acting:
     async def _dispatch(self, decision: Decision, memory: Memory, *, now: float) -> None:
         if memory.agent_id is None:
             return
-        if memory.dispatch_id is not None:
-            # Its agent did not come. Should it come now after all, it is told to leave: never two.
-            await self._livekit.undispatch(memory.name, memory.dispatch_id)
-            memory.dispatch_id = None
         metadata = job_metadata(memory.agent_id, resumes=decision.resumes)
+        old, memory.dispatch_id = memory.dispatch_id, None
+        memory.dispatch_id = await self._livekit.dispatch(memory.name, metadata=metadata)
         memory.attempts = Attempts(
             n=memory.attempts.n + 1, last_at=now, resumes=decision.resumes or memory.attempts.resumes
         )
         self._counts.dispatches += 1
-        memory.dispatch_id = await self._livekit.dispatch(memory.name, metadata=metadata)
+        if old is not None:
+            await self._take_back(old, memory)
+
+    async def _take_back(self, dispatch_id: str, memory: Memory) -> None:
+        """Take back a dispatch whose agent did not come. Should it come after all, it is told to leave: never two."""
+        try:
+            await self._livekit.undispatch(memory.name, dispatch_id)
+        except LiveKitError as error:
+            logger.warning(
+                "an earlier dispatch stays",
+                extra={"action": "rooms.undispatch", "room": memory.name, "error": str(error)},
+            )
+
+
+def _lose(memory: Memory, now: float) -> None:
+    """An agent was lost; a recovery that is tried again is still the same one."""
+    if memory.lost_at is None:
+        memory.lost_at = now
+        memory.losses.append(now)
 
 
 def _failed(event: Event, error: LiveKitError) -> Event:

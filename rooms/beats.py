@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from rooms.picture import SessionSeen
@@ -16,14 +16,11 @@ class Beats(Protocol):
         """When a worker last said that LiveKit has taken it; -inf = never."""
 
     @property
-    def is_cut_off(self) -> bool:
-        """The registry suspects that it hears nobody because it is cut off itself."""
+    def knows_workers(self) -> bool:
+        """A worker beats here."""
 
     def sessions_in(self, room: str) -> Sequence[SessionSeen]:
         """Those that say that they are in this room, and those that did not long ago; newest last."""
 
     def joining_since(self, room: str) -> float | None:
         """Since when a worker has had a job for this room; None = none has."""
-
-    def rooms(self) -> Collection[str]:
-        """Rooms in which a living session says that it is."""

@@ -16,7 +16,8 @@ SHARE = 0.2
 """So many acts on silence alone are believed, or this share of all rooms, whichever is more."""
 
 MOST = 60
-"""Acts of all kinds in `WINDOW_OF_ALL`. A loop gone wild must not bury LiveKit."""
+"""Acts of all kinds in `WINDOW_OF_ALL`, or two for each room, whichever is more. A loop gone wild must not bury
+LiveKit."""
 
 WINDOW_OF_ALL = 10.0
 
@@ -37,15 +38,21 @@ class Brake:
             is_guess: It rests on silence alone.
             n_rooms: Rooms that there are.
         """
-        self._forget_old(now)
-        if len(self._acts) >= MOST:
+        if not self.would_allow(is_guess=is_guess, n_rooms=n_rooms, now=now):
             return False
         if is_guess:
-            if len(self._guesses) >= max(COUNT, SHARE * n_rooms):
-                self.held_since = now if self.held_since is None else self.held_since
-                return False
             self._guesses.append(now)
         self._acts.append(now)
+        return True
+
+    def would_allow(self, *, is_guess: bool, n_rooms: int, now: float) -> bool:
+        """Whether it is worth preparing an act."""
+        self._forget_old(now)
+        if len(self._acts) >= max(MOST, 2 * n_rooms):
+            return False
+        if is_guess and len(self._guesses) >= max(COUNT, SHARE * n_rooms):
+            self.held_since = now if self.held_since is None else self.held_since
+            return False
         return True
 
     def is_holding(self, *, now: float) -> bool:

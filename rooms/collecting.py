@@ -69,6 +69,9 @@ class Collecting:
         if memory is None or memory.sid != one.sid or not await keeping.leadership.confirm():
             return False
         try:
+            await keeping.list_rooms()  # a room of the same name may have been made since
+            if memory.sid != one.sid or keeping.out_of_reach is not None:
+                return False
             participants = await keeping.livekit.participants(one.room)
             if participants is None or any(who.human_role is not None for who in participants):
                 return False

@@ -43,7 +43,7 @@ class Decision:
     """Incarnation whose conversation the new agent goes on with."""
 
     reason: str = ""
-    """Told to an agent that is asked to leave: `operator` or `duplicate`."""
+    """Told to an agent that is asked to leave: `operator`, `duplicate` or `alone`."""
 
     look_at: float = math.inf
     """When the decision may be another one although nothing happens; infinite = never."""
@@ -89,12 +89,14 @@ def decide(picture: Picture, *, now: float, limits: KeepLimits) -> Decision:
         return Decision(act=Act.NOTHING, why="no agent of ours belongs into a room of this name")
     agents = tuple(judge(agent, picture, now=now, limits=limits) for agent in room.agents)
     look = _Look(picture=picture, room=room, agents=agents, now=now, limits=limits)
-    return replace(_decide(look), trouble=_trouble(look))
+    decision = _decide(look)
+    return replace(decision, trouble=_trouble(look), look_at=min(decision.look_at, _trouble_at(look)))
 
 
 def _decide(look: _Look) -> Decision:
     if dead := look.of(State.DEAD):
-        return _about_dead(dead, look)
+        # Those that were seen to end first: nothing holds them back.
+        return _about_dead([one for one in dead if not one.is_guess] or dead, look)
     if doubted := look.of(State.DOUBTED):
         return Decision(act=Act.ASK, why=_said(doubted), identities=_identities(doubted))
     closure = look.picture.closure
@@ -112,7 +114,7 @@ def _decide(look: _Look) -> Decision:
 
 def _about_dead(dead: Sequence[Judged], look: _Look) -> Decision:
     """Agents that are known to be dead are removed, so that there are never two; then a successor comes."""
-    others = look.of(State.WELL, State.FOREIGN, State.UNSURE, State.DOUBTED)
+    others = [one for one in look.agents if one not in dead and one.state is not State.LEAVING]
     last = dead[-1]
     closing = None if last.session is None else last.session.closing
     attempts = look.picture.attempts
@@ -124,6 +126,7 @@ def _about_dead(dead: Sequence[Judged], look: _Look) -> Decision:
         and not is_coming
         and closing != "operator"
         and look.picture.closure is None
+        and look.now >= _rests_until(look)
     )
     return Decision(
         act=Act.RECOVER if is_wanted else Act.REMOVE,
@@ -174,7 +177,7 @@ def _about_empty(well: Sequence[Judged], look: _Look) -> Decision:
         due_at = one.session.grace_ends_at + look.limits.alone
         if look.now >= due_at:
             why = f"{one.agent.identity} is alone, and past its grace period"
-            return _send_away(one, look, why=why, reason="operator")
+            return _send_away(one, look, why=why, reason="alone")
         due.append(due_at)
     return look.wait(
         f"no human is there; {_said(look.agents)}" if look.agents else "nobody is there",
@@ -210,7 +213,8 @@ def _about_absence(last: SessionSeen | None, look: _Look) -> Decision:
         return look.wait("its agent lives and is not in the room: it is coming back to LiveKit", back_at)
     if attempts.n == 0:
         is_lost = last is not None and last.since >= human_since and last.health in _OVER
-        due_at = look.now if is_lost or look.of(State.LEAVING) else absent_since + limits.human_wait
+        wait = limits.human_wait if picture.knows_workers else limits.dispatch_timeout
+        due_at = look.now if is_lost or look.of(State.LEAVING) else absent_since + wait
         why = (
             "a human is there and no agent"
             if last is None
@@ -222,13 +226,32 @@ def _about_absence(last: SessionSeen | None, look: _Look) -> Decision:
         due_at = look.now if is_new_worker else attempts.last_at + pause
         asked = "once" if attempts.n == 1 else f"{attempts.n} times"
         why = f"a human is there, an agent was asked for {asked}, and none came"
+    if due_at < (rests_until := _rests_until(look)):
+        due_at, why = (
+            rests_until,
+            f"{len(picture.losses)} agents were lost here one after the other, the next one waits",
+        )
     if look.now < due_at:
         return look.wait(why, due_at)
     resumes = _resumed(last, look) or attempts.resumes
+    if (
+        last is None
+        and picture.vanished is not None
+        and look.now < picture.vanished_at + limits.resume_memory
+    ):
+        resumes = picture.vanished
     return Decision(act=Act.DISPATCH, why=why, resumes=resumes)
 
 
 _OVER = (Health.GONE, Health.STOPPED)
+
+
+def _rests_until(look: _Look) -> float:
+    """When the next agent may come to a room in which one after the other is lost."""
+    losses, limits = look.picture.losses, look.limits
+    if len(losses) < limits.tries or losses[-limits.tries] < losses[-1] - limits.loss_memory:
+        return -math.inf
+    return losses[-1] + limits.red_interval
 
 
 def _is_away(last: SessionSeen) -> bool:
@@ -271,16 +294,31 @@ def _trouble(look: _Look) -> str | None:
     if look.of(State.WELL, State.FOREIGN):
         return None
     attempts = picture.attempts
-    if attempts.n >= limits.tries and look.now >= attempts.last_at + limits.dispatch_timeout:
+    in_vain = attempts.n if look.now >= attempts.last_at + limits.dispatch_timeout else attempts.n - 1
+    if in_vain >= limits.tries:
         return (
-            f"a human is there, and no agent came although {attempts.n} were asked for: "
+            f"a human is there, and no agent came although {in_vain} were asked for: "
             "is a worker registered with LiveKit, and not full?"
         )
-    human_since = _human_since(look)
-    since = max(human_since, room.agentless_since or human_since)
-    if look.now >= since + limits.trouble_after:
+    if look.now < _rests_until(look):
+        return f"{len(picture.losses)} agents were lost here one after the other; see the worker's log"
+    if not look.agents and look.now >= (since := _without_since(look)) + limits.trouble_after:
         return f"a human has been without an agent for {look.now - since:.0f} s"
     return None
+
+
+def _without_since(look: _Look) -> float:
+    """Since when a human has been there without an agent, if one is."""
+    human_since = _human_since(look)
+    return max(human_since, look.room.agentless_since or human_since)
+
+
+def _trouble_at(look: _Look) -> float:
+    """When a room in which an agent is missing gets red; infinite = it is, or none is missing."""
+    if not look.room.humans or look.agents:
+        return math.inf
+    at = _without_since(look) + look.limits.trouble_after
+    return at if at > look.now else math.inf
 
 
 def _order(one: Judged) -> tuple[float, str]:

@@ -6,6 +6,7 @@ looks once more right before.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -21,15 +22,8 @@ APART = 30.0
 ALONE = 900.0
 """Seconds without a human after which an agent of which nobody knows a grace period counts as forgotten."""
 
-NEVER_USED = 330.0
-"""Seconds that a room may wait for its first human: LiveKit's default of 300, and some."""
-
 SLACK = 30.0
 """Seconds after a room's departure timeout in which LiveKit closes it by itself."""
-
-REST = 45.0
-"""Seconds in which the name of a deleted room is left alone: LiveKit may throw out who joins it
-(livekit/livekit#4558)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +58,12 @@ def find(memory: Memory, picture: Picture, *, now: float, limits: KeepLimits) ->
         for identity in room.others:
             if identity.startswith(f"{OURS}hold-"):
                 yield garbage("hold", identity, "it keeps a room open in which no agent is")
-        longest = room.departure_timeout + SLACK if memory.had_human else NEVER_USED
-        if picture.joining_since is None and alone_for >= longest:
+        is_used = any(
+            not identity.startswith(OURS) for identity in room.others
+        )  # a stream, a recorder, a bot
+        empty_timeout = memory.listed.empty_timeout if memory.listed is not None else math.inf
+        longest = (room.departure_timeout if memory.had_human else empty_timeout) + SLACK
+        if picture.joining_since is None and not is_used and alone_for >= longest:
             yield garbage("room", None, f"nobody has been in it for {alone_for:.0f} s")
         return
     for one in agents:

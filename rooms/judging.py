@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 
 from rooms.limits import KeepLimits
-from rooms.picture import AgentSeen, Answer, Health, Picture, SessionSeen
+from rooms.picture import AgentSeen, Answer, Asked, Health, Picture, SessionSeen
 
 
 class State(enum.Enum):
@@ -38,15 +38,17 @@ class Judged:
     """It rests on silence alone."""
 
 
+_UNSEEN = (Health.STALLED, Health.UNKNOWN)
+"""Nobody saw the process end."""
+
+
 def judge(agent: AgentSeen, picture: Picture, *, now: float, limits: KeepLimits) -> Judged:
     """What `agent` is."""
     session = next((one for one in picture.sessions if one.incarnation == agent.incarnation), None)
     state, text, due_at = _state(agent, session, picture, now, limits)
-    is_guess = (
-        state is State.DEAD
-        and (session is None or session.health is not Health.GONE)
-        and (session is None or session.is_guess)
-    )
+    is_guess = state is State.DEAD and (session is None or session.health in _UNSEEN or session.is_guess)
+    if session is not None and session.health is Health.GONE:
+        is_guess = False
     return Judged(agent=agent, state=state, text=text, session=session, due_at=due_at, is_guess=is_guess)
 
 
@@ -91,11 +93,25 @@ def _doubt(
         case Answer.LEAVING:
             return State.LEAVING, "answers that it leaves", math.inf
         case Answer.SILENT:
-            if now < asked.at + limits.silent_memory:
-                return State.DEAD, f"{why}, and does not answer LiveKit", math.inf
-            return State.DOUBTED, f"{why}, and is asked again", math.inf
+            return _silent(asked, session, why, now, limits)
         case Answer.UNKNOWN:
             again_at = asked.at + limits.silent_memory / 2
             if now < again_at:
                 return State.UNSURE, f"{why}, and LiveKit could not ask it", again_at
             return State.DOUBTED, f"{why}, and is asked again", math.inf
+
+
+def _silent(
+    asked: Asked, session: SessionSeen | None, why: str, now: float, limits: KeepLimits
+) -> tuple[State, str, float]:
+    """Of an agent in doubt that did not answer."""
+    if session is None or session.health is Health.UNKNOWN:
+        # Nothing but its silence speaks against it, and its main loop may be late for once.
+        again_at = asked.silent_since + limits.silent_twice
+        if now < again_at:
+            return State.UNSURE, f"{why}, and did not answer LiveKit once", again_at
+        if asked.at < again_at:
+            return State.DOUBTED, f"{why}, and is asked once more", math.inf
+    if now < asked.at + limits.silent_memory:
+        return State.DEAD, f"{why}, and does not answer LiveKit", math.inf
+    return State.DOUBTED, f"{why}, and is asked again", math.inf

@@ -30,13 +30,13 @@ from rooms.views import (
     RoomView,
     WhyView,
 )
-from wire import AgentId, AgentIdError, agent_id_in_room, job_metadata
+from wire import INCARNATION, AgentId, AgentIdError, agent_id_in_room, job_metadata
 
 logger = logging.getLogger(__name__)
 
 
 class Records(Protocol):
-    """Where what happens to rooms is kept. None of it waits, and none raises."""
+    """Where what happens to rooms is kept. None of it raises."""
 
     def add(self, event: Event) -> None:
         """Write an event down, soon."""
@@ -44,8 +44,8 @@ class Records(Protocol):
     def recent(self, room: str) -> Sequence[RoomEventView]:
         """The latest events of a room, newest first, from memory."""
 
-    def close(self, sid: str, room: str, closure: Closure) -> None:
-        """Remember that an operator closed a room."""
+    async def close(self, sid: str, room: str, closure: Closure) -> None:
+        """Remember that an operator closed a room: durable afterwards, unless the database is away."""
 
 
 class Keeper:
@@ -92,6 +92,7 @@ class Keeper:
         return KeeperView(
             is_on=keeping is not None,
             is_leading=keeping is not None and keeping.leadership.is_leading,
+            is_led=keeping is not None and keeping.leadership.is_led,
             is_reachable=keeping is not None and keeping.out_of_reach is None,
             livekit_url=self._livekit_url,
             trouble=self._trouble(),
@@ -193,9 +194,8 @@ class Keeper:
             LiveKitError: It is out of reach, or refuses.
         """
         keeping = self._leading()
+        await keeping.list_rooms()  # it may have been made, or made anew, a moment ago
         participants = await keeping.livekit.participants(name)
-        if participants is not None and self._memory(name) is None:
-            await keeping.list_rooms()  # it was made a moment ago
         memory = self._memory(name)
         if participants is None or memory is None:
             raise NoRoomError(
@@ -203,7 +203,7 @@ class Keeper:
             )
         closure = Closure(by=by, reason=reason, at=self._clock())
         keeping.closures[memory.sid] = memory.closure = closure
-        self._records.close(memory.sid, name, closure)
+        await self._records.close(memory.sid, name, closure)
         self._records.add(
             Event(
                 at=self._clock(),
@@ -215,7 +215,7 @@ class Keeper:
                 evidence={"force": force, "participants": len(participants)},
             )
         )
-        agents = [one.identity for one in participants if one.is_agent]
+        agents = [one.identity for one in participants if one.is_agent and INCARNATION in one.attributes]
         asked: list[str] = []
         if force:
             for identity in agents:
@@ -271,6 +271,8 @@ class Keeper:
         keeping = self._on()
         if agent_id is not None:
             keeping.expect(name, agent_id)
+        if not metadata and agent_id is not None and _named_agent(name) != agent_id:
+            metadata = job_metadata(agent_id)  # so that whoever keeps it later knows it, too
         await keeping.livekit.create(name, metadata=metadata)
         keeping.wake(None)
         if not dispatch or agent_id is None or (not self._agent_name and _named_agent(name) == agent_id):

@@ -7,7 +7,7 @@ import functools
 import logging
 import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from contextlib import suppress
 
 from rooms.acting import Acting
 from rooms.beats import Beats
@@ -17,13 +17,15 @@ from rooms.errors import LiveKitError
 from rooms.history import Event
 from rooms.judging import State, judge
 from rooms.leading import Leadership
-from rooms.limits import KeepLimits
+from rooms.limits import Intervals, KeepLimits
 from rooms.livekit import ListedRoom, LiveKit
 from rooms.memory import Memory
 from rooms.phases import phase_of
-from rooms.picture import Asked, Attempts, Closure, Picture
+from rooms.picture import Answer, Asked, Attempts, Closure, Picture
 from rooms.tally import Counts
-from wire import AgentId, AgentIdError, agent_id_in_room
+from wire import AgentId, AgentIdError, agent_id_in_metadata, agent_id_in_room
+
+__all__ = ["RETURN_GRACE", "Intervals", "Keeping"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,24 +38,15 @@ RETURN_GRACE = 2.0
 _FRESH = 0.25
 """Seconds that a list of participants is new enough to act on."""
 
+_AFTER_ACT = 0.2
+"""Seconds until a room is looked at after an act. One in which nothing comes of it must not use up all of `brake`."""
+
 _LEAST_PAUSE = 0.001
 """Seconds between two turns in which nothing happened."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intervals:
-    """Seconds."""
-
-    rooms: float = 5.0
-    """Between two lists of all rooms."""
-
-    health: float = 10.0
-    """Between two lists of a room's participants."""
-
-    garbage: float = 30.0
-
 _HARMLESS = (Act.NOTHING, Act.ASK)
-"""Acts that change nothing in a room: each registry does them, leading or not."""
+"""Acts that each registry does, leading or not."""
 
 
 class Keeping:
@@ -181,35 +174,46 @@ class Keeping:
         self._set_reach(None)
         now = self.clock()
         for name in listed.keys() - self.memories.keys():
-            self.memories[name] = self.new_memory(name)
+            self.memories[name] = self.new_memory(name, metadata=listed[name].metadata)
         for name, memory in list(self.memories.items()):
             before = memory.listed
             self._take(memory, listed.get(name), now)
             if memory.listed is None and before is not None:
                 self._show(memory)
-            is_quiet = memory.tending is None and not memory.asking
-            if memory.listed is None and is_quiet and now >= memory.deleted_at + 60.0:
+            if memory.listed is None and not memory.is_busy and now >= memory.deleted_at + 60.0:
+                self.known_agents.pop(name, None)
                 del self.memories[name]
 
     def _take(self, memory: Memory, listed: ListedRoom | None, now: float) -> None:
         old = memory.sid
         memory.list_as(listed, now=now)
+        if old and memory.sid != old:
+            self.known_agents.pop(memory.name, None)
+        if listed is not None and memory.sid != old:
+            memory.agent_id = self._agent_id(memory.name, listed.metadata)
         memory.closure = self.closures.get(memory.sid)
         if memory.is_stale or memory.sid != old:
             memory.look_at = -math.inf
 
-    def new_memory(self, room: str) -> Memory:
-        """What is known of a room that was never seen."""
-        return Memory(name=room, agent_id=self._agent_id(room))
+    def new_memory(self, room: str, *, metadata: str = "") -> Memory:
+        """What is known of a room that was never seen.
 
-    def _agent_id(self, room: str) -> AgentId | None:
+        Args:
+            metadata: The room's.
+        """
+        return Memory(name=room, agent_id=self._agent_id(room, metadata))
+
+    def _agent_id(self, room: str, metadata: str) -> AgentId | None:
+        """Which agent belongs into a room: whom a session was made for, whom its metadata or its name says."""
         known = self.known_agents.get(room)
         if known is not None:
             return known
-        try:
+        with suppress(AgentIdError):
+            if (agent_id := agent_id_in_metadata(metadata)) is not None:
+                return agent_id
+        with suppress(AgentIdError):
             return agent_id_in_room(room)
-        except AgentIdError:
-            return None
+        return None
 
     def expect(self, room: str, agent_id: AgentId) -> None:
         """Say which agent belongs into a room, whatever its name says."""
@@ -258,7 +262,7 @@ class Keeping:
             await self._list_participants(memory)
         decision = self._decide(memory)
         if decision.act not in _HARMLESS:
-            if not await self._may_act(memory):
+            if not await self._may_act(decision, memory):
                 self._show(memory)
                 return
             # To be sure of that took a moment, in which the agent may have come, or have been heard again.
@@ -269,12 +273,10 @@ class Keeping:
             self._ask(decision, memory)
         elif decision.act is not Act.NOTHING:
             now = self.clock()
-            if not self.brake.allow(is_guess=decision.is_guess, n_rooms=len(self.memories), now=now):
-                memory.look_at = min(memory.look_at, now + 1.0)
-                self._show(memory)
-                return
-            await self._acting.act(decision, memory, self.picture(memory), now=now)
-            memory.look_at = min(memory.look_at, now + (0.0 if decision.act is Act.REMOVE else 0.2))
+            is_allowed = self.brake.allow(is_guess=decision.is_guess, n_rooms=len(self.memories), now=now)
+            if is_allowed:
+                await self._acting.act(decision, memory, self.picture(memory), now=now)
+            memory.look_at = min(memory.look_at, now + (_AFTER_ACT if is_allowed else 1.0))
         self._show(memory)
 
     async def _list_participants(self, memory: Memory) -> None:
@@ -291,6 +293,8 @@ class Keeping:
             return
         for event in memory.see(participants, now=now):
             self._record(event)
+        if not participants and memory.listed.n_participants:
+            self._wants_rooms = True  # LiveKit says the same of a room that has ended
 
     def picture(self, memory: Memory) -> Picture:
         """Everything that is known of a room now."""
@@ -309,6 +313,10 @@ class Keeping:
             asked=memory.asked,
             told_to_leave=memory.told_to_leave,
             worker_came_at=self.beats.worker_came_at,
+            losses=tuple(memory.losses),
+            vanished=memory.vanished,
+            vanished_at=memory.vanished_at,
+            knows_workers=self.beats.knows_workers,
         )
 
     def _decide(self, memory: Memory) -> Decision:
@@ -340,11 +348,14 @@ class Keeping:
             self.counts.recovered(now - memory.lost_at)
             memory.lost_at = None
 
-    async def _may_act(self, memory: Memory) -> bool:
+    async def _may_act(self, decision: Decision, memory: Memory) -> bool:
         """Whether this registry may act now; if not, the room is looked at again soon."""
         now = self.clock()
         if self.out_of_reach is not None or now < self._reachable_at + RETURN_GRACE:
             memory.look_at = min(memory.look_at, now + RETURN_GRACE)
+            return False
+        if not self.brake.would_allow(is_guess=decision.is_guess, n_rooms=len(self.memories), now=now):
+            memory.look_at = min(memory.look_at, now + 1.0)
             return False
         if not await self.leadership.confirm():
             memory.look_at = min(memory.look_at, now + self.intervals.rooms)
@@ -365,7 +376,14 @@ class Keeping:
     async def _hear(self, memory: Memory, identity: str, incarnation: str) -> None:
         try:
             answer = await self.livekit.ask(memory.name, identity)
-            memory.asked[incarnation] = Asked(answer=answer, at=self.clock())
+            now, before = self.clock(), memory.asked.get(incarnation)
+            # In a row: a silence of an earlier doubt is not the first of two.
+            silent_since = now
+            if before is not None and now < before.at + self.limits.health_interval:
+                silent_since = min(now, before.silent_since)
+            memory.asked[incarnation] = Asked(
+                answer=answer, at=now, silent_since=silent_since if answer is Answer.SILENT else math.inf
+            )
         finally:
             memory.asking.pop(incarnation, None)
             self.wake(memory.name)

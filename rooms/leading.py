@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -16,6 +17,10 @@ INTERVAL = 1.0
 
 TIMEOUT = 2.0
 """Seconds for the database to answer. A leader that cannot be sure stops leading."""
+
+
+_FRESH = 0.25
+"""Seconds that an answer is believed by those who act."""
 
 
 class Lock(Protocol):
@@ -43,27 +48,42 @@ class Leadership:
         self._lock = lock
         self.changed = changed
         self._is_leading = False
-        self.changed_at: float | None = None
+        self._is_taken = False
+        self._sure_at = -math.inf
+        self._confirming = asyncio.Lock()
 
     @property
     def is_leading(self) -> bool:
         return self._is_leading
 
+    @property
+    def is_led(self) -> bool:
+        """This registry leads, or another one does: somebody held the lock when it was asked for last."""
+        return self._is_leading or self._is_taken
+
     async def run(self) -> None:
         """Try to lead, and see whether it still does, for ever."""
         while True:
             try:
-                self._set(await self._ask(self._lock.is_held if self._is_leading else self._lock.try_acquire))
+                await self._look()
             except Exception:
                 logger.exception("the lock of the room keeper broke", extra={"action": "rooms.lock_broke"})
                 self._set(False)
             await asyncio.sleep(INTERVAL)
 
     async def confirm(self) -> bool:
-        """Whether this registry leads at this moment: asked right before an act."""
-        if self._is_leading:
-            self._set(await self._ask(self._lock.is_held))
+        """Whether this registry leads at this moment: asked right before an act. Many share one answer."""
+        async with self._confirming:
+            if self._is_leading and asyncio.get_running_loop().time() >= self._sure_at + _FRESH:
+                await self._look()
         return self._is_leading
+
+    async def _look(self) -> None:
+        was_leading = self._is_leading
+        answer = await self._ask(self._lock.is_held if was_leading else self._lock.try_acquire)
+        self._sure_at = asyncio.get_running_loop().time()
+        self._is_taken = answer is False and not was_leading
+        self._set(answer is True)
 
     async def aclose(self) -> None:
         """Let another one lead. May be called twice."""
@@ -74,7 +94,8 @@ class Leadership:
         self._lock.release()
         return False
 
-    async def _ask(self, question: Callable[[], bool]) -> bool:
+    async def _ask(self, question: Callable[[], bool]) -> bool | None:
+        """The answer; None = there is none."""
         try:
             async with asyncio.timeout(TIMEOUT):
                 return await asyncio.to_thread(question)
@@ -84,7 +105,7 @@ class Leadership:
                 "nobody knows who keeps the rooms",
                 extra={"action": "rooms.lock_failed", "error": str(error) or f"no answer in {TIMEOUT:g} s"},
             )
-            return False
+            return None
 
     def _set(self, is_leading: bool) -> None:
         if is_leading is self._is_leading:

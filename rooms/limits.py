@@ -1,4 +1,4 @@
-"""How long the keeper waits for what. Seconds."""
+"""How long the keeper waits for what, and how often it looks. Seconds."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ class KeepLimits:
     tries: int = 3
     """Agents asked for in vain until the room is red."""
 
+    loss_memory: float = 60.0
+    """That losses of agents in a room count as one after the other: as many as `tries`, and the next one waits."""
+
     red_interval: float = 15.0
     """Between two tries for a room that is red."""
 
@@ -27,6 +30,9 @@ class KeepLimits:
 
     silent_memory: float = 5.0
     """That an answer, or its absence, is believed."""
+
+    silent_twice: float = 4.0
+    """Between two questions without an answer to an agent against which nothing but its silence speaks."""
 
     health_interval: float = 10.0
     """Between two questions to an agent whose beats do not come here."""
@@ -54,3 +60,16 @@ class KeepLimits:
 
     trouble_after: float = 10.0
     """That a human may be without an agent until everybody should know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intervals:
+    """Seconds."""
+
+    rooms: float = 5.0
+    """Between two lists of all rooms."""
+
+    health: float = 10.0
+    """Between two lists of a room's participants."""
+
+    garbage: float = 30.0

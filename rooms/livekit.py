@@ -20,7 +20,7 @@ from livekit.protocol.room import PerformRpcRequest, PerformRpcResponse
 from config import LiveKitLogin
 from rooms.errors import LiveKitError
 from rooms.picture import Answer
-from wire import LEAVE_METHOD, STATUS_METHOD, is_human, role_of
+from wire import LEAVE_METHOD, NOT_HUMAN, STATUS_METHOD, is_human, role_of
 
 REQUEST_TIMEOUT = 3.0
 """Seconds for one request. A server nearby answers in milliseconds."""
@@ -39,8 +39,12 @@ _HUMAN_KINDS = frozenset(
     {ParticipantInfo.Kind.STANDARD, ParticipantInfo.Kind.SIP, ParticipantInfo.Kind.CONNECTOR}
 )
 _RPC_ERROR = re.compile(r"RpcError (\d+)")
-_NO_ANSWER = frozenset({1501, 1502, 1503})
-"""LiveKit's RPC errors for nobody who answers: connection and response time-out, recipient disconnected. Any other
+_NO_ANSWER = frozenset({1401, 1501, 1502, 1503, 1505})
+"""LiveKit's RPC errors for nobody who answers: recipient not found, connection and response time-out, recipient
+disconnected, send failed."""
+
+_CANNOT_ASK = frozenset({1402, 1403, 1404})
+"""Those that say nothing of the agent: the question is too long, or the server or its version cannot ask. Any other
 error came from the agent itself, so it lives."""
 
 _T = TypeVar("_T")
@@ -57,6 +61,10 @@ class ListedRoom:
 
     departure_timeout: float
     n_participants: int
+    empty_timeout: float = 300.0
+    """LiveKit's default, unless it says otherwise."""
+
+    metadata: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +89,7 @@ class LiveKit(Protocol):
     async def rooms(self) -> list[ListedRoom]: ...
 
     async def participants(self, room: str) -> list[Participant] | None:
-        """Everybody in a room, hidden ones too; None = there is no such room."""
+        """Everybody in a room, hidden ones too. Where there is no such room: nobody (1.13.5), or None."""
 
     async def ask(self, room: str, identity: str) -> Answer:
         """Ask an agent how it is, twice. Raises nothing."""
@@ -93,7 +101,7 @@ class LiveKit(Protocol):
         """Ask for an agent in a room that exists; returns the dispatch's id."""
 
     async def undispatch(self, room: str, dispatch_id: str) -> None:
-        """Take a dispatch back. One that is gone is fine."""
+        """Take a dispatch back, in a room that exists. One that is gone is fine."""
 
     async def remove(self, room: str, identity: str) -> None:
         """Remove a participant; one that is gone is fine. Its process cannot act in the room from then on."""
@@ -132,6 +140,8 @@ class LiveKitServer:
                 sid=room.sid,
                 created_at=(room.creation_time_ms or room.creation_time * 1000) / 1000,
                 departure_timeout=float(room.departure_timeout),
+                empty_timeout=float(room.empty_timeout),
+                metadata=room.metadata,
                 n_participants=room.num_participants,
             )
             for room in answer.rooms
@@ -158,8 +168,8 @@ class LiveKitServer:
         return answer
 
     async def ask_to_leave(self, room: str, identity: str, *, reason: str) -> bool:
-        answer, _ = await self._perform(room, identity, LEAVE_METHOD, {"reason": reason})
-        return answer is Answer.ANSWERED
+        answer, text = await self._perform(room, identity, LEAVE_METHOD, {"reason": reason})
+        return answer is Answer.ANSWERED and bool(text)  # a refusal is an answer, too, without a text
 
     async def dispatch(self, room: str, *, metadata: str) -> str:
         request = api.CreateAgentDispatchRequest(room=room, agent_name=self._agent_name, metadata=metadata)
@@ -222,7 +232,7 @@ class LiveKitServer:
             code = _RPC_ERROR.search(str(error))
             if code is None:
                 return Answer.UNKNOWN, ""
-            return (Answer.SILENT if int(code[1]) in _NO_ANSWER else Answer.ANSWERED), ""
+            return _meaning(int(code[1])), ""
         assert isinstance(answer, PerformRpcResponse)  # noqa: S101  # the class that was asked for
         return Answer.ANSWERED, answer.payload
 
@@ -277,12 +287,21 @@ class _NotFoundError(LiveKitError):
     """What was asked about is gone."""
 
 
+def _meaning(code: int) -> Answer:
+    """What an RPC error says of the agent that was asked."""
+    if code in _NO_ANSWER:
+        return Answer.SILENT
+    return Answer.UNKNOWN if code in _CANNOT_ASK else Answer.ANSWERED
+
+
 def _participant(info: ParticipantInfo) -> Participant:
     attributes = dict(info.attributes)
     human = is_human(kind=info.kind, identity=info.identity, attributes=attributes, human_kinds=_HUMAN_KINDS)
     return Participant(
         identity=info.identity,
-        is_agent=info.kind == ParticipantInfo.Kind.AGENT,
+        # An avatar is of kind AGENT too, and speaks for one.
+        is_agent=info.kind == ParticipantInfo.Kind.AGENT
+        and not any(attributes.get(one) for one in NOT_HUMAN),
         human_role=role_of(info.identity) if human else None,
         attributes=attributes,
         joined_at=(info.joined_at_ms or info.joined_at * 1000) / 1000,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -46,6 +47,13 @@ class Memory:
     dispatch_id: str | None = None
     """Of the last agent that was asked for."""
 
+    vanished: str | None = None
+    """Incarnation of the last agent of ours that left the list without saying that it leaves."""
+
+    vanished_at: float = -math.inf
+    losses: deque[float] = field(default_factory=lambda: deque(maxlen=8))
+    """When agents of this room were lost."""
+
     lost_at: float | None = None
     """When its agent was known to be lost; None = it is not, or a successor is there."""
 
@@ -64,6 +72,11 @@ class Memory:
     @property
     def sid(self) -> str:
         return "" if self.listed is None else self.listed.sid
+
+    @property
+    def is_busy(self) -> bool:
+        """Somebody looks at it, or asks its agents, now."""
+        return self.tending is not None or bool(self.asking)
 
     def list_as(self, listed: ListedRoom | None, *, now: float) -> None:
         """Take LiveKit's word on the room itself."""
@@ -88,6 +101,8 @@ class Memory:
         self.attempts = Attempts()
         self.dispatch_id = None
         self.lost_at = None
+        self.losses.clear()
+        self.vanished = None
         self.asked.clear()
         self.told_to_leave.clear()
 
@@ -147,6 +162,8 @@ class Memory:
         for identity in after.keys() - before.keys():
             yield event("agent_came", f"{identity} is in the room")
         for identity in before.keys() - after.keys():
+            if before[identity].incarnation is not None and not before[identity].leaving:
+                self.vanished, self.vanished_at = before[identity].incarnation, now
             yield event("agent_left", f"{identity} is not in the room any more")
 
 

@@ -141,6 +141,8 @@ class Attempts:
 class Asked:
     answer: Answer
     at: float
+    silent_since: float = math.inf
+    """When it did not answer for the first time, of several times in a row; infinite = it answered last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +173,12 @@ class Picture:
     worker_came_at: float = -math.inf
     """When a worker was last taken by LiveKit: before, asking for an agent may have been in vain."""
 
-    protected_until: float = -math.inf
-    """Until when silence proves nothing: the registry is cut off, or LiveKit has just come back."""
+    knows_workers: bool = True
+    """A worker beats here, so that the jobs that it has taken are known."""
 
-    deleted_at: float = -math.inf
-    """When the keeper deleted a room of this name."""
+    vanished: str | None = None
+    """Incarnation of the last agent of ours that left LiveKit's list without saying that it leaves."""
+
+    vanished_at: float = -math.inf
+    losses: tuple[float, ...] = ()
+    """When agents of this room were lost, the latest last."""

@@ -62,7 +62,9 @@ def room_for(room: str | None, agent_id: str | None) -> tuple[str, AgentId | Non
     except AgentIdError:
         return room, wanted
     if wanted is not None and wanted != named:
-        raise GuestError(f"room {room!r} belongs to agent {named!r}, not to {wanted!r}; leave one of them out")
+        raise GuestError(
+            f"room {room!r} belongs to agent {named!r}, not to {wanted!r}; leave one of them out"
+        )
     return room, named
 
 

@@ -36,7 +36,7 @@ class DecisionView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     at: datetime
     action: str
-    """`nothing`, `ask`, `dispatch`, `recover`, `ask_to_leave`, `remove` or `delete`."""
+    """`nothing`, `ask`, `dispatch`, `recover`, `ask_to_leave` or `remove`."""
 
     why: str
 
@@ -82,6 +82,9 @@ class KeeperView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     is_leading: bool
     """Of several registries on one database, one keeps the rooms."""
+
+    is_led: bool
+    """This registry or another one keeps them, as far as it is known."""
 
     is_reachable: bool
     """LiveKit answers."""

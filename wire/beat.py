@@ -129,6 +129,10 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename
     process_age: _Seconds | None = None
     """Seconds since the process started; tells it from another one that got the same number later."""
 
+    machine: _Line | None = None
+    """Names where process numbers mean the same: one boot of one machine, one namespace of processes. Hosts of one name
+    need not be one."""
+
     host: _Line | None = None
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] | None = None
     deployment: Deployment = Deployment.LOCAL
@@ -221,6 +225,7 @@ def check_texts(beat: Beat) -> None:
         "model": beat.model,
         "voice": beat.voice,
         "host": beat.host,
+        "machine": beat.machine,
     }
     texts = {
         "description": beat.description,

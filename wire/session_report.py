@@ -87,6 +87,9 @@ class ReportTaken(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     n_turns: int
     """Turns with a smaller number are kept, and need not be sent again."""
 
+    keeps_rooms: bool = False
+    """The registry sees to it that there is an agent in every room with a human: who leaves need not."""
+
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The answer of `GET /api/sessions/<incarnation>/turns`: the last turns, oldest first, with those of the sessions

@@ -93,6 +93,7 @@ def agent_values(row: AgentRow) -> Values:
         ),
         _encode(beat.joining).decode() if beat.joining else "[]",
         beat.takes_jobs,
+        beat.machine,
         moment_text(row.first_seen_at),
         moment_text(row.updated_at),
     )
@@ -111,7 +112,7 @@ def agent_from(values: Sequence[Any]) -> AgentRow:
         status, health, reasons, cause, status_since,
         forced_status, forced_health, forced_by, forced_reason, forced_at,
         last_error, error_age, error_at, idle, active_at, cpu, rss, loop_lag,
-        room, phase, humans, since, grace_left, llm, is_connected, closing, joining, takes_jobs,
+        room, phase, humans, since, grace_left, llm, is_connected, closing, joining, takes_jobs, machine,
         first_seen_at, updated_at,
     ) = values  # fmt: skip
     return AgentRow(
@@ -156,6 +157,7 @@ def agent_from(values: Sequence[Any]) -> AgentRow:
             ),
             joining=() if joining == "[]" else _decode_joining(joining),
             takes_jobs=takes_jobs,
+            machine=machine,
         ),
         status=_STATUS[status],
         health=health,

@@ -82,6 +82,7 @@ AGENTS = sa.Table(
     # Of a worker: jobs whose agents are on their way, and whether it takes more.
     sa.Column("joining", JSON_LIST, nullable=False, server_default=sa.text("'[]'")),
     sa.Column("takesJobs", sa.Boolean),
+    sa.Column("machine", sa.Text),
     sa.Column("firstSeen", MOMENT, nullable=False),
     sa.Column("updatedAt", MOMENT, nullable=False),
     sa.Index("local_agents_lastHeartbeat", "lastHeartbeat"),

@@ -135,6 +135,34 @@ async def test_a_process_that_died_is_gone_even_if_nobody_has_buried_it() -> Non
     assert await outcome(orders, command("probe", "2", pid=process.pid, age=0)) == (True, GONE)
 
 
+@pytest.mark.parametrize(
+    ("error", "found"),
+    [
+        pytest.param(None, UNSURE, id="it is there"),
+        pytest.param(PermissionError(), UNSURE, id="it is another user's"),
+        pytest.param(ProcessLookupError(), GONE, id="it is gone"),
+        pytest.param(OverflowError(), GONE, id="no such number"),
+    ],
+)
+async def test_a_process_that_the_system_hides_is_not_gone(
+    error: Exception | None, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signals: list[tuple[int, int]] = []
+
+    def hidden(pid: int) -> psutil.Process:
+        raise psutil.NoSuchProcess(pid)
+
+    def kill(pid: int, number: int) -> None:
+        signals.append((pid, number))
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr("heartbeat.commands.psutil.Process", hidden)
+    monkeypatch.setattr("heartbeat.commands.os.kill", kill)
+    assert await outcome(Orders({}), command("probe", "1", pid=4711, age=1)) == (True, found)
+    assert signals == [(4711, 0)]
+
+
 @pytest.mark.parametrize("args", [{}, {"pid": "x", "age": 1}, {"pid": 1}, {"pid": 1e300, "age": 1}])
 async def test_a_probe_without_sense_is_answered(args: dict[str, float | str]) -> None:
     done = await Orders({}).obey(command("probe", "1", **args))

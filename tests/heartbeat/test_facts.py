@@ -45,7 +45,7 @@ def test_a_beat_says_what_the_owner_says_and_what_is_measured() -> None:
     )
     made = beat(
         facts(kind=Kind.SESSION, status=Said.WARNING, reason="slow", model="m", temperature=0.5, call=call),
-        Reading(process_id=42, process_age=3.0, cpu=1.5, rss=1_000, loop_lag=0.25),
+        Reading(process_id=42, process_age=3.0, machine="m/1", cpu=1.5, rss=1_000, loop_lag=0.25),
     )
     assert (made.agent_id, made.incarnation, made.sequence, made.interval) == ("ada", ID, 7, 10.0)
     assert (made.kind, made.status, made.reason, made.model) == (Kind.SESSION, Said.WARNING, "slow", "m")
@@ -56,6 +56,7 @@ def test_a_beat_says_what_the_owner_says_and_what_is_measured() -> None:
         1_000,
         0.25,
     )
+    assert made.machine == "m/1"
     assert made.call == call
 
 
@@ -110,6 +111,11 @@ def test_a_worker_says_which_of_its_agents_are_on_their_way() -> None:
 )
 def test_what_the_registry_would_refuse_is_cut(said: Facts) -> None:
     assert beat(said).agent_id
+
+
+@pytest.mark.parametrize("machine", ["m" * 999, "a\x00b\n\ud800", ""], ids=["long", "odd", "empty"])
+def test_a_machine_that_the_registry_would_refuse_is_cut(machine: str) -> None:
+    assert beat(facts(), Reading(process_id=1, machine=machine)).process_id == 1
 
 
 def test_a_long_prompt_keeps_what_fits() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
-from heartbeat.vitals import Vitals, process_age
+from heartbeat.vitals import Vitals, machine, process_age
 
 
 def burn(seconds: float) -> None:
@@ -21,6 +24,7 @@ def test_the_process_is_described() -> None:
     reading = Vitals().read(loop_lag=0.5)
     assert reading.process_id == os.getpid()
     assert reading.loop_lag == 0.5
+    assert reading.machine == machine()
     assert reading.rss is not None
     assert 10_000_000 < reading.rss < 10_000_000_000
     assert reading.process_age is not None
@@ -61,3 +65,19 @@ def test_a_process_that_is_gone_has_no_age(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(process, "create_time", gone)
     assert process_age(process, now=0.0) is None
+
+
+def test_processes_beside_each_other_name_the_same_machine() -> None:
+    code = "from heartbeat.vitals import machine; print(machine())"
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert other.stdout.strip() == machine() != ""
+
+
+def test_a_machine_without_proc_has_a_name_that_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = machine()
+
+    def missing(*_: object, **__: object) -> str:
+        raise FileNotFoundError("/proc")
+
+    monkeypatch.setattr(Path, "read_text", missing)
+    assert machine() == machine() not in ("", named)

@@ -114,6 +114,7 @@ class FakeKeeper(RoomKeeper):
         return KeeperView(
             is_on=self.error is None,
             is_leading=True,
+            is_led=True,
             is_reachable=True,
             livekit_url="ws://livekit.example:7880",
             trouble=None,

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 import httpx
+import msgspec
 import pytest
 from livekit import api
 
@@ -17,6 +18,7 @@ from registry.guests import COOKIE
 from registry.session_records import RoomEvent
 from registry.store import Store
 from rooms.errors import LiveKitError, NotKeepingError, RoomsError
+from rooms.views import HumanView
 from tests.registry.conftest import Connect, Start
 from tests.registry.room_parts import (
     NOW,
@@ -348,6 +350,20 @@ async def test_the_cookie_is_for_https_only_where_there_is_https(store: Store) -
     async with room_api(store) as client:
         given = await client.post("https://localhost:3026/api/livekit/token", json={"agentId": "7"})
         assert "secure" in given.headers["set-cookie"].lower()
+
+
+@pytest.mark.parametrize("names_itself", [True, False])
+async def test_a_browser_comes_back_into_a_room_in_which_it_still_is(
+    client: httpx.AsyncClient, keeper: FakeKeeper, names_itself: bool
+) -> None:
+    identity = (await token(client, agentId="7")).json()["identity"]
+    room = a_room("agent-7-room")
+    keeper.kept = {
+        "agent-7-room": msgspec.structs.replace(room, humans=(HumanView(identity=identity, role="client"),))
+    }
+    body = {"agentId": "7", "identity": identity} if names_itself else {"agentId": "7"}
+    again = await token(client, **body)
+    assert (again.status_code, again.json()["identity"]) == (200, identity)
 
 
 BAD_TOKENS: list[tuple[dict[str, object], str]] = [

@@ -126,12 +126,12 @@ async def test_a_session_tells_what_is_said_and_how_it_ends(
     client: httpx.AsyncClient, clock: FakeClock
 ) -> None:
     sent = a_report("hello", "hi", age=10, roomSid="RM_1", jobId="AJ_1", host="h1", mostHumans=2)
-    assert (await client.put("/api/sessions/one", json=sent)).json() == {"nTurns": 2}
+    assert (await client.put("/api/sessions/one", json=sent)).json() == {"nTurns": 2, "keepsRooms": True}
     clock.move(seconds=5)
     ended = a_report("bye", first=2, age=15, usage=[{"model": "m", "tokens": 7}]) | {
         "ended": {"reason": "humans_left", "exitCode": 0}
     }
-    assert (await client.put("/api/sessions/one", json=ended)).json() == {"nTurns": 3}
+    assert (await client.put("/api/sessions/one", json=ended)).json() == {"nTurns": 3, "keepsRooms": True}
     shown = (await client.get("/api/sessions/one")).json()
     assert shown == {
         "id": "one", "rowId": "7", "agentId": "7", "room": "agent-7-room", "roomSid": "RM_1", "jobId": "AJ_1",
@@ -145,7 +145,7 @@ async def test_a_session_tells_what_is_said_and_how_it_ends(
 async def test_a_report_may_be_sent_again(client: httpx.AsyncClient) -> None:
     for _ in range(3):
         taken = await client.put("/api/sessions/one", json=a_report("hello", "hi"))
-        assert taken.json() == {"nTurns": 2}
+        assert taken.json() == {"nTurns": 2, "keepsRooms": True}
     assert await texts(client) == ["hello", "hi"]
 
 
@@ -218,7 +218,10 @@ HOSTILE = [
 
 
 async def test_whatever_people_say_is_kept(client: httpx.AsyncClient) -> None:
-    assert (await client.put("/api/sessions/one", json=a_report(*HOSTILE))).json() == {"nTurns": 5}
+    assert (await client.put("/api/sessions/one", json=a_report(*HOSTILE))).json() == {
+        "nTurns": 5,
+        "keepsRooms": True,
+    }
     kept = await texts(client)
     assert kept[:4] == HOSTILE[:4]
     assert kept[4] in (HOSTILE[4], "NUL \ufffd in it")

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from rooms.errors import LiveKitError
-from rooms.livekit import ASK_TIMEOUT, DEPARTURE_TIMEOUT, ListedRoom, Participant
+from rooms.livekit import ASK_TIMEOUT, DEPARTURE_TIMEOUT, EMPTY_TIMEOUT, ListedRoom, Participant
 from rooms.picture import Answer
-from wire import AGENT_ID, INCARNATION, LEAVING, OURS, is_human, role_of
+from wire import AGENT_ID, INCARNATION, LEAVING, NOT_HUMAN, OURS, is_human, role_of
 
 STANDARD = 0
 
@@ -42,7 +42,7 @@ class FakeParticipant:
         )
         return Participant(
             identity=self.identity,
-            is_agent=self.is_agent,
+            is_agent=self.is_agent and not any(name in self.attributes for name in NOT_HUMAN),
             human_role=role_of(self.identity) if human else None,
             attributes=dict(self.attributes),
             joined_at=self.joined_at,
@@ -57,6 +57,7 @@ class FakeRoom:
     created_at: float
     metadata: str = ""
     departure_timeout: float = 20.0
+    empty_timeout: float = 300.0
     people: dict[str, FakeParticipant] = field(default_factory=dict)
     dispatches: dict[str, str] = field(default_factory=dict)
     """Id → metadata."""
@@ -146,14 +147,17 @@ class FakeLiveKit:
                 sid=room.sid,
                 created_at=room.created_at,
                 departure_timeout=room.departure_timeout,
+                empty_timeout=room.empty_timeout,
+                metadata=room.metadata,
                 n_participants=len(room.people),
             )
             for room in self.made.values()
         ]
 
     async def participants(self, room: str) -> list[Participant] | None:
+        """As livekit-server 1.13.5: nobody is in a room that is not there."""
         there = self.made.get(room)
-        seen = None if there is None else [one.seen for one in there.people.values()]
+        seen = [] if there is None else [one.seen for one in there.people.values()]
         await self._answer("participants")
         return seen
 
@@ -203,7 +207,8 @@ class FakeLiveKit:
         self._did("create", room, metadata)
         if room not in self.made:
             made = self.room(room)
-            made.metadata, made.departure_timeout = metadata, float(DEPARTURE_TIMEOUT)
+            made.metadata = metadata
+            made.departure_timeout, made.empty_timeout = float(DEPARTURE_TIMEOUT), float(EMPTY_TIMEOUT)
 
     async def delete(self, room: str) -> None:
         await self._answer("delete")

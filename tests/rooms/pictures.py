@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from rooms.picture import AgentSeen, Answer, Asked, Health, HumanSeen, Picture, RoomSeen, SessionSeen
@@ -29,7 +30,9 @@ def a_foreign_agent(**fields: Any) -> AgentSeen:
     return an_agent("other", **({"incarnation": None, "agent_id": None} | fields))
 
 
-def a_session(name: str = "a", health: Health = Health.ALIVE, *, ago: float = 400.0, **fields: Any) -> SessionSeen:
+def a_session(
+    name: str = "a", health: Health = Health.ALIVE, *, ago: float = 400.0, **fields: Any
+) -> SessionSeen:
     """The session of incarnation `name`, whose health has been so for `ago` seconds."""
     given: dict[str, Any] = {
         "row_id": "1",
@@ -70,6 +73,13 @@ def a_picture(room: RoomSeen | None, *sessions: SessionSeen, **fields: Any) -> P
     return Picture(**(given | fields))
 
 
-def asked(answer: Answer, *, ago: float = 0.0, name: str = "a") -> dict[str, Asked]:
-    """What came of asking incarnation `name`."""
-    return {name: Asked(answer=answer, at=NOW - ago)}
+def asked(
+    answer: Answer, *, ago: float = 0.0, name: str = "a", silent_for: float | None = None
+) -> dict[str, Asked]:
+    """What came of asking incarnation `name`, whose silence began with this answer, or `silent_for` seconds ago."""
+    silent_since = NOW - (ago if silent_for is None else silent_for)
+    return {
+        name: Asked(
+            answer=answer, at=NOW - ago, silent_since=silent_since if answer is Answer.SILENT else math.inf
+        )
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -37,7 +37,7 @@ class FakeLock:
         self.answers.set()
         self.n_asked = 0
         self.n_released = 0
-        self.on_ask = lambda: None
+        self.on_ask: Callable[[], object] = lambda: None
         """Called, in a thread, when somebody asks whether it is held."""
 
     def try_acquire(self) -> bool:
@@ -72,7 +72,7 @@ class FakeBeats:
         self.sessions: dict[str, dict[str, SessionSeen]] = {}
         self.joining: dict[str, float] = {}
         self.worker_came_at = -float("inf")
-        self.is_cut_off = False
+        self.knows_workers = True
 
     def say(self, room: str, incarnation: str, health: Health = Health.ALIVE, **fields: Any) -> None:
         """An agent beats, or ceases to: from now on its health is so."""
@@ -88,9 +88,6 @@ class FakeBeats:
     def joining_since(self, room: str) -> float | None:
         return self.joining.get(room)
 
-    def rooms(self) -> Collection[str]:
-        return list(self.sessions)
-
 
 class MemoryRecords:
     """`rooms.keeper.Records`."""
@@ -105,7 +102,7 @@ class MemoryRecords:
     def recent(self, room: str) -> Sequence[RoomEventView]:
         return ()
 
-    def close(self, sid: str, room: str, closure: Closure) -> None:
+    async def close(self, sid: str, room: str, closure: Closure) -> None:
         self.closed[sid] = closure
 
     def kinds(self, *, but: Collection[str] = ("phase",)) -> list[str]:
@@ -153,6 +150,14 @@ class Stage:
         self.beats.say(room, incarnation)
         return one
 
+    async def in_a_call(self) -> None:
+        """A human and an agent are in the room, and the keeper knows."""
+        self.livekit.join(ROOM, "ann")
+        self.agent()
+        self.keeping.wake(ROOM)
+        await asyncio.sleep(1)
+        assert self.livekit.done() == []
+
     def falls(self, health: Health, incarnation: str = "a", room: str = ROOM, **fields: Any) -> None:
         """The registry learns something of a session, and wakes the keeper."""
         self.beats.say(room, incarnation, health, **fields)
@@ -163,7 +168,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(livekit: FakeLiveKit | None = None, *, leads: bool = True, **options: Any) -> AsyncIterator[Stage]:
+async def stage(
+    livekit: FakeLiveKit | None = None, *, leads: bool = True, **options: Any
+) -> AsyncIterator[Stage]:
     """A keeper that runs, leads, and has seen LiveKit for longer than its grace after a return."""
     livekit = livekit or FakeLiveKit()
     made = Stage(livekit, **options)

@@ -38,16 +38,25 @@ def judged(
         pytest.param(
             an_agent(leaving="x"), a_session(health=Health.GONE), State.DEAD, id="was leaving, and is gone"
         ),
-        pytest.param(an_agent(leaving="humans_left"), None, State.LEAVING, id="says in the room that it leaves"),
-        pytest.param(an_agent(), a_session(closing="operator"), State.LEAVING, id="says in its beat that it leaves"),
         pytest.param(
-            an_agent(leaving="x"), a_session(health=Health.SUSPECT), State.LEAVING, id="leaves, and is suspect"
+            an_agent(leaving="humans_left"), None, State.LEAVING, id="says in the room that it leaves"
+        ),
+        pytest.param(
+            an_agent(), a_session(closing="operator"), State.LEAVING, id="says in its beat that it leaves"
+        ),
+        pytest.param(
+            an_agent(leaving="x"),
+            a_session(health=Health.SUSPECT),
+            State.LEAVING,
+            id="leaves, and is suspect",
         ),
         pytest.param(an_agent(), a_session(health=Health.STOPPED), State.LEAVING, id="said goodbye"),
         pytest.param(an_agent(), a_session(health=Health.SUSPECT, ago=0), State.DOUBTED, id="suspect"),
         pytest.param(an_agent(), a_session(health=Health.UNKNOWN, ago=0), State.DOUBTED, id="unknown"),
         pytest.param(an_agent(), None, State.DOUBTED, id="does not beat here"),
-        pytest.param(an_agent(), a_session("other"), State.DOUBTED, id="another incarnation beats, not this one"),
+        pytest.param(
+            an_agent(), a_session("other"), State.DOUBTED, id="another incarnation beats, not this one"
+        ),
     ],
 )
 def test_what_an_agent_is(agent: AgentSeen, session: SessionSeen | None, state: State) -> None:
@@ -90,7 +99,7 @@ SUSPECT = a_session(health=Health.SUSPECT, ago=60)
         pytest.param(Answer.ANSWERED, 0, State.WELL, id="answered now"),
         pytest.param(Answer.ANSWERED, 9.999, State.WELL, id="answered just before it is asked again"),
         pytest.param(Answer.ANSWERED, 10, State.DOUBTED, id="answered so long ago that it is asked again"),
-        pytest.param(Answer.SILENT, 0, State.DEAD, id="silent now"),
+        pytest.param(Answer.SILENT, 0, State.DEAD, id="silent now, as before"),
         pytest.param(Answer.SILENT, 4.999, State.DEAD, id="silent just before that is too old"),
         pytest.param(Answer.SILENT, 5, State.DOUBTED, id="silent too long ago"),
         pytest.param(Answer.UNKNOWN, 2.499, State.UNSURE, id="could not be asked a moment ago"),
@@ -103,11 +112,46 @@ SUSPECT = a_session(health=Health.SUSPECT, ago=60)
 def test_what_it_answers_counts_for_a_while(
     answer: Answer, ago: float, state: State, session: SessionSeen | None
 ) -> None:
-    one = judged(session=session, answers=asked(answer, ago=ago))
+    one = judged(session=session, answers=asked(answer, ago=ago, silent_for=ago + 4))
     assert one.state is state
     assert one.due_at > NOW
     if state in (State.WELL, State.UNSURE):
         assert one.due_at < math.inf
+
+
+HEARD_OF = a_session(health=Health.UNKNOWN, ago=60)
+
+
+@pytest.mark.parametrize("session", [None, HEARD_OF], ids=["no beats", "nobody knows"])
+@pytest.mark.parametrize(
+    ("silent_for", "ago", "state"),
+    [
+        pytest.param(0, 0, State.UNSURE, id="silent once, now"),
+        pytest.param(3.999, 3.999, State.UNSURE, id="silent once, just before it is asked again"),
+        pytest.param(4, 4, State.DOUBTED, id="silent once, and is asked again"),
+        pytest.param(50, 50, State.DOUBTED, id="silent once, long ago"),
+        pytest.param(3.999, 0, State.UNSURE, id="silent twice, a little too close together"),
+        pytest.param(4.5, 0.501, State.DOUBTED, id="silent twice too close together, and is asked again"),
+        pytest.param(4, 0, State.DEAD, id="silent twice, far enough apart"),
+        pytest.param(8.999, 4.999, State.DEAD, id="silent twice, just before that is too old"),
+        pytest.param(9, 5, State.DOUBTED, id="silent twice, too long ago"),
+    ],
+)
+def test_against_whom_only_silence_speaks_must_be_silent_twice(
+    silent_for: float, ago: float, state: State, session: SessionSeen | None
+) -> None:
+    one = judged(session=session, answers=asked(Answer.SILENT, ago=ago, silent_for=silent_for))
+    assert one.state is state
+    if state is State.UNSURE:
+        assert one.due_at == NOW - silent_for + LIMITS.silent_twice
+    else:
+        assert one.due_at == math.inf
+    assert one.is_guess is (state is State.DEAD)
+
+
+@pytest.mark.parametrize("health", [Health.SUSPECT, Health.STALLED], ids=lambda one: one.value)
+def test_against_whom_more_speaks_than_silence_must_be_silent_once(health: Health) -> None:
+    assert judged(session=a_session(health=health, ago=60), answers=asked(Answer.SILENT)).state is State.DEAD
 
 
 @pytest.mark.parametrize("answer", list(Answer), ids=lambda answer: answer.value)
@@ -125,12 +169,13 @@ def test_what_it_answered_before_there_was_a_doubt_says_nothing(answer: Answer) 
         pytest.param(a_session(health=Health.SUSPECT, is_guess=True), True, id="nothing is heard"),
         pytest.param(a_session(health=Health.SUSPECT), False, id="its line was seen to break"),
         pytest.param(a_session(health=Health.UNKNOWN, is_guess=True), True, id="the registry cannot know"),
-        pytest.param(a_session(health=Health.STALLED, ago=60), False, id="its beats say that it hangs"),
+        pytest.param(a_session(health=Health.UNKNOWN), True, id="the registry does not know"),
+        pytest.param(a_session(health=Health.STALLED, ago=60), True, id="its beats say that it hangs"),
         pytest.param(None, True, id="it does not beat here"),
     ],
 )
 def test_only_death_by_silence_alone_is_a_guess(session: SessionSeen | None, is_guess: bool) -> None:
-    one = judged(session=session, answers=asked(Answer.SILENT))
+    one = judged(session=session, answers=asked(Answer.SILENT, silent_for=4))
     assert one.state is State.DEAD
     assert one.is_guess is is_guess
 

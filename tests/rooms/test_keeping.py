@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Callable
 
 import pytest
 
-from rooms.keeping import RETURN_GRACE, Intervals
-from rooms.picture import Attempts, Closure, Health
+from rooms.picture import Attempts, Health
 from tests.rooms.fake_livekit import FakeLiveKit
-from tests.rooms.stage import LOCK_TROUBLE, ROOM, Stage, stage
+from tests.rooms.stage import ROOM, Stage, stage
+from wire import AgentId
 
 pytestmark = [pytest.mark.looptime, pytest.mark.timeout(5)]
 
@@ -109,18 +110,10 @@ async def test_a_room_without_a_human_is_left_to_itself() -> None:
 # -- an agent is lost
 
 
-async def _in_a_call(s: Stage) -> None:
-    s.livekit.join(ROOM, "ann")
-    s.agent()
-    s.keeping.wake(ROOM)
-    await asyncio.sleep(1)
-    assert s.livekit.done() == []
-
-
 async def test_a_killed_agent_is_followed_at_once() -> None:
     """Complaint 16."""
     async with stage(FakeLiveKit(worker_takes=0.3)) as s:
-        await _in_a_call(s)
+        await s.in_a_call()
         s.falls(Health.GONE, cause="its process 7 is gone")
         killed_at = now()
         await asyncio.sleep(1)
@@ -139,7 +132,7 @@ async def test_a_killed_agent_is_followed_at_once() -> None:
 async def test_a_hung_agent_is_asked_then_removed_then_followed() -> None:
     """Complaint 18."""
     async with stage(FakeLiveKit(worker_takes=0.3)) as s:
-        await _in_a_call(s)
+        await s.in_a_call()
         s.livekit.made[ROOM].people["ai-1-a"].answers = False
         s.falls(Health.SUSPECT)
         await asyncio.sleep(2)
@@ -150,8 +143,9 @@ async def test_a_hung_agent_is_asked_then_removed_then_followed() -> None:
 async def test_an_agent_that_only_the_registry_cannot_hear_stays() -> None:
     """Complaint 17."""
     async with stage() as s:
-        await _in_a_call(s)
+        await s.in_a_call()
         s.falls(Health.SUSPECT, is_guess=True)
+        asyncio.get_running_loop().set_debug(False)
         await asyncio.sleep(600)
         assert s.livekit.done() == []
         assert s.livekit.made[ROOM].agents == ["ai-1-a"]
@@ -162,13 +156,13 @@ async def test_an_agent_of_which_nothing_was_ever_heard_stays_while_it_answers()
     async with stage() as s:
         s.livekit.join(ROOM, "ann")
         s.livekit.agent(ROOM, "stranger")
-        await asyncio.sleep(600)
+        await asyncio.sleep(120)
         assert s.livekit.done() == []
 
 
 async def test_an_agent_that_livekit_cannot_ask_stays() -> None:
     async with stage() as s:
-        await _in_a_call(s)
+        await s.in_a_call()
         s.livekit.failing["ask"] = "no such method"
         s.falls(Health.UNKNOWN, is_guess=True)
         await asyncio.sleep(120)
@@ -177,7 +171,7 @@ async def test_an_agent_that_livekit_cannot_ask_stays() -> None:
 
 async def test_an_agent_that_is_heard_again_before_the_act_stays() -> None:
     async with stage() as s:
-        await _in_a_call(s)
+        await s.in_a_call()
         loop = asyncio.get_running_loop()
         s.lock.on_ask = lambda: loop.call_soon_threadsafe(s.beats.say, ROOM, "a")
         s.falls(Health.GONE)
@@ -203,7 +197,7 @@ async def test_an_agent_that_comes_before_the_act_is_enough() -> None:
 
 async def test_a_recovery_that_failed_half_way_is_finished() -> None:
     async with stage(FakeLiveKit(worker_takes=0.3)) as s:
-        await _in_a_call(s)
+        await s.in_a_call()
         s.livekit.failing["dispatch"] = "LiveKit is out of reach"
         s.falls(Health.GONE)
         await asyncio.sleep(4)
@@ -218,7 +212,7 @@ async def test_a_recovery_that_failed_half_way_is_finished() -> None:
 
 async def test_nobody_is_sent_before_the_dead_one_is_removed() -> None:
     async with stage(FakeLiveKit(worker_takes=0.3)) as s:
-        await _in_a_call(s)
+        await s.in_a_call()
         s.livekit.failing["remove"] = "LiveKit did not do it"
         s.falls(Health.GONE)
         await asyncio.sleep(30)
@@ -235,16 +229,148 @@ async def test_a_dead_agent_that_stays_on_the_list_is_followed_once() -> None:
             self.agent(room, "a")
 
     async with stage(Stubborn(worker_takes=None)) as s:
-        await _in_a_call(s)
+        await s.in_a_call()
         s.falls(Health.GONE)
         await asyncio.sleep(4)
         assert len(s.livekit.when("dispatch")) == 1
+        assert len(s.livekit.when("remove")) <= 21, "and not tried without a pause"
+
+
+async def test_a_stranger_that_does_not_answer_goes_after_two_questions() -> None:
+    async with stage(FakeLiveKit(worker_takes=0.3)) as s:
+        s.livekit.join(ROOM, "ann")
+        s.livekit.agent(ROOM, "stranger", answers=False)
+        s.keeping.wake(ROOM)
+        came_at = now()
+        await asyncio.sleep(20)
+        assert [name for name, _ in s.livekit.done()] == ["remove", "dispatch"]
+        # Three seconds to settle, two questions of 0.8 s, and four seconds between their ends.
+        assert s.livekit.when("remove")[0] == pytest.approx(came_at + 3 + 0.8 + 4 + 0.8, abs=0.1)
+        assert s.livekit.requests["ask"] == 2
+
+
+async def test_a_stranger_whose_loop_was_late_for_once_stays() -> None:
+    async with stage() as s:
+        s.livekit.join(ROOM, "ann")
+        stranger = s.livekit.agent(ROOM, "stranger", answers=False)
+        s.keeping.wake(ROOM)
+        await asyncio.sleep(5)
+        assert s.livekit.requests["ask"] == 1
+        stranger.answers = True
+        await asyncio.sleep(60)
+        assert s.livekit.done() == []
+
+
+async def test_a_silence_of_long_ago_is_not_the_first_of_two() -> None:
+    async with stage() as s:
+        await s.in_a_call()
+        agent = s.livekit.made[ROOM].people["ai-1-a"]
+        for _ in range(2):
+            agent.answers = False
+            s.falls(Health.UNKNOWN)
+            await asyncio.sleep(2)
+            agent.answers = True
+            s.falls(Health.ALIVE)
+            await asyncio.sleep(600)
+        assert s.livekit.requests["ask"] == 2
+        assert s.livekit.done() == []
+
+
+async def test_an_attempt_counts_once_livekit_has_taken_it() -> None:
+    async with stage() as s:
+        s.livekit.failing["dispatch"] = "LiveKit did not do it"
+        s.livekit.join(ROOM, "ann")
+        s.keeping.wake(ROOM)
+        await asyncio.sleep(8)
+        memory = s.keeping.memories[ROOM]
+        assert s.livekit.requests["dispatch"] >= 4
+        assert (memory.attempts, s.keeper.stats().dispatches) == (Attempts(), 0)
+        s.livekit.failing.clear()
+        await asyncio.sleep(1.5)
+        assert (memory.attempts.n, s.keeper.stats().dispatches) == (1, 1)
+
+
+async def test_the_next_agent_is_asked_for_before_the_last_is_taken_back() -> None:
+    async with stage() as s:
+        s.livekit.join(ROOM, "ann")
+        s.keeping.wake(ROOM)
+        await asyncio.sleep(3)
+        (first,) = s.livekit.made[ROOM].dispatches
+        await asyncio.sleep(5)
+        assert [name for name, _ in s.livekit.done()] == ["dispatch", "dispatch", "undispatch"]
+        assert s.livekit.done("undispatch") == [("undispatch", first)]
+
+
+async def test_a_dispatch_that_cannot_be_taken_back_holds_nothing_up() -> None:
+    async with stage() as s:
+        s.livekit.failing["undispatch"] = "LiveKit did not do it"
+        s.livekit.join(ROOM, "ann")
+        s.keeping.wake(ROOM)
+        came_at = now()
+        await asyncio.sleep(14)
+        waits = [at - came_at for at in s.livekit.when("dispatch")]
+        assert waits == pytest.approx([2, 7, 12], abs=0.3)
+        assert s.keeping.memories[ROOM].attempts.n == 3
+        assert "failed" not in s.records.kinds()
+
+
+async def test_a_call_that_kills_every_agent_gets_one_after_the_other_at_last_seldom() -> None:
+    async with stage(FakeLiveKit(worker_takes=0.3)) as s:
+        await s.in_a_call()
+        doomed = asyncio.create_task(_kill_all(s))
+        began_at = now()
+        await asyncio.sleep(100)
+        doomed.cancel()
+        sent = [at - began_at for at in s.livekit.when("dispatch")]
+        assert sum(at < 10 for at in sent) == 3, "three at once"
+        assert 6 <= len(sent[3:]) <= 7, "then one in fifteen seconds"
+        assert all(later - sooner >= 14.9 for sooner, later in itertools.pairwise(sent[3:]))
+        assert all(json.loads(about)["resumes"] for _, about in s.livekit.done("dispatch"))
+        await asyncio.sleep(0.5)
+        assert len(s.livekit.made[ROOM].agents) <= 1
+
+
+async def _kill_all(s: Stage) -> None:
+    """Each agent dies two seconds after it came."""
+    while True:
+        await asyncio.sleep(2)
+        for agent in s.livekit.made[ROOM].agents:
+            s.falls(Health.GONE, agent.removeprefix("ai-1-"))
+
+
+async def test_a_room_in_which_agents_are_lost_one_after_the_other_is_in_trouble() -> None:
+    async with stage(FakeLiveKit(worker_takes=0.3)) as s:
+        await s.in_a_call()
+        doomed = asyncio.create_task(_kill_all(s))
+        await asyncio.sleep(12)
+        doomed.cancel()
+        view = s.keeper.room(ROOM)
+        assert view is not None
+        assert view.agents == (), "the dead one is not left there"
+        assert "lost here one after the other" in (view.trouble or "")
+        await asyncio.sleep(20)
+        view = s.keeper.room(ROOM)
+        assert view is not None
+        assert (len(view.agents), view.trouble) == (1, None)
+
+
+async def test_an_agent_that_beats_elsewhere_and_vanishes_is_gone_on_with() -> None:
+    async with stage(FakeLiveKit(worker_takes=0.3)) as s:
+        s.livekit.join(ROOM, "ann")
+        s.livekit.agent(ROOM, "stranger")
+        s.keeping.wake(ROOM)
+        await asyncio.sleep(20)
+        s.livekit.leave(ROOM, "ai-1-stranger")
+        s.keeping.wake(ROOM)
+        await asyncio.sleep(3)
+        ((_, about),) = s.livekit.done("dispatch")
+        assert json.loads(about) == {"agent_id": "1", "resumes": "stranger"}
 
 
 async def test_two_agents_become_one() -> None:
     """Complaint 15."""
     async with stage() as s:
-        await _in_a_call(s)
+        await s.in_a_call()
         s.agent("b", obeys=False)
         s.keeping.wake(ROOM)
         await asyncio.sleep(20)
@@ -263,178 +389,12 @@ async def test_an_agent_alone_past_its_grace_goes() -> None:
         assert s.livekit.done() == [("ask_to_leave", "ai-1-a"), ("remove", "ai-1-a")]
 
 
-# -- many at once
-
-
-async def test_many_silent_agents_are_held_back_and_known_dead_ones_are_not() -> None:
-    """Complaint 34."""
-    async with stage(FakeLiveKit(worker_takes=0.3)) as s:
-        rooms = [f"agent-{number}-room" for number in range(10)]
-        for room in rooms:
-            s.livekit.join(room, "ann")
-            s.agent("x", room, answers=False)
-        await asyncio.sleep(6)
-        for room in rooms[:8]:
-            s.falls(Health.SUSPECT, "x", room, is_guess=True)
-        await asyncio.sleep(10)
-        assert len(s.livekit.when("remove")) == 3
-        assert "many agents fell silent at once" in (s.keeper.state().trouble or "")
-        for room in rooms[8:]:
-            s.falls(Health.GONE, "x", room)
-        await asyncio.sleep(1)
-        assert len(s.livekit.when("remove")) == 5
-
-
-async def test_agents_that_answer_again_are_no_trouble_any_more() -> None:
-    async with stage(FakeLiveKit(worker_takes=0.3)) as s:
-        rooms = [f"agent-{number}-room" for number in range(5)]
-        for room in rooms:
-            s.livekit.join(room, "ann")
-            s.agent("x", room, answers=False)
-            s.falls(Health.SUSPECT, "x", room, is_guess=True)
-        await asyncio.sleep(10)
-        assert s.keeper.state().trouble is not None
-        for room in rooms:
-            for one in s.livekit.made[room].people.values():
-                one.answers = True
-        await asyncio.sleep(70)
-        assert s.keeper.state().trouble is None
-
-
-async def test_a_registry_that_did_not_lead_begins_with_all_its_acts() -> None:
-    async with stage(FakeLiveKit(worker_takes=0.3), leads=False) as s:
-        rooms = [f"agent-{number}-room" for number in range(3)]
-        for room in rooms:
-            s.livekit.join(room, "ann")
-            s.agent("x", room, answers=False)
-            s.falls(Health.SUSPECT, "x", room, is_guess=True)
-        await asyncio.sleep(8)
-        assert s.livekit.done() == []
-        s.lock.is_free = True
-        await asyncio.sleep(9)
-        assert len(s.livekit.when("remove")) == 3
-
-
-# -- LiveKit comes and goes
-
-
-async def test_nothing_is_done_without_livekit_nor_right_after_its_return() -> None:
-    async with stage(FakeLiveKit(worker_takes=0.3)) as s:
-        await _in_a_call(s)
-        s.livekit.trouble = "LiveKit is out of reach"
-        await asyncio.sleep(6)
-        s.falls(Health.GONE)
-        before = s.livekit.requests.copy()
-        await asyncio.sleep(60)
-        asked = s.livekit.requests - before
-        assert set(asked) == {"rooms"}, "no room is asked about while LiveKit is out of reach"
-        assert asked["rooms"] <= 14
-        assert s.keeper.state().trouble == "LiveKit is out of reach"
-        s.livekit.trouble = None
-        back_at = now()
-        await asyncio.sleep(10)
-        assert s.livekit.when("remove")[0] >= back_at + RETURN_GRACE
-        assert s.livekit.when("remove")[0] <= back_at + 5 + RETURN_GRACE + 0.3
-        assert s.keeper.state().is_reachable
-
-
-async def test_agents_that_come_back_with_livekit_are_the_same() -> None:
-    """Complaint 41."""
-    async with stage(FakeLiveKit(worker_takes=0.3)) as s:
-        await _in_a_call(s)
-        s.livekit.trouble = "LiveKit is out of reach"
-        s.livekit.end(ROOM)
-        await asyncio.sleep(10)
-        s.livekit.trouble = None
-        s.livekit.join(ROOM, "ann")
-        await asyncio.sleep(4)
-        s.agent()
-        s.keeping.wake(ROOM)
-        await asyncio.sleep(60)
-        assert s.livekit.done() == []
-        assert s.livekit.made[ROOM].agents == ["ai-1-a"]
-
-
-async def test_one_room_that_fails_does_not_hurt_the_others() -> None:
-    class Picky(FakeLiveKit):
-        async def participants(self, room: str) -> None:  # type: ignore[override]
-            if room == "agent-0-room":
-                self.requests["broken"] += 1
-                raise RuntimeError("broken in a way that nobody thought of")
-            return await super().participants(room)  # type: ignore[return-value]
-
-    async with stage(Picky(worker_takes=0.3)) as s:
-        s.livekit.join("agent-0-room", "bob")
-        s.livekit.join(ROOM, "ann")
-        await asyncio.sleep(10)
-        assert len(s.livekit.made[ROOM].agents) == 1
-        assert s.livekit.requests["broken"] <= 3
-
-
-async def test_a_room_that_livekit_does_not_tell_about_is_asked_for_once_a_second() -> None:
-    async with stage(leads=False) as s:
-        s.livekit.failing["participants"] = "LiveKit did not do it"
-        s.livekit.join(ROOM, "ann")
-        s.keeping.wake(ROOM)
-        await asyncio.sleep(60)
-        assert 40 <= s.livekit.requests["participants"] <= 61
-        assert s.livekit.requests["rooms"] <= 75
-
-
-async def test_a_list_of_rooms_that_breaks_does_not_end_the_loop() -> None:
-    async with stage(FakeLiveKit(worker_takes=0.3)) as s:
-        s.livekit.failing["rooms"] = "x"
-        await asyncio.sleep(30)
-        s.livekit.failing.clear()
-        s.livekit.join(ROOM, "ann")
-        await asyncio.sleep(12)
-        assert len(s.livekit.made[ROOM].agents) == 1
-
-
-# -- who leads
-
-
-async def test_who_does_not_lead_looks_and_never_acts() -> None:
-    async with stage(leads=False) as s:
-        s.livekit.join(ROOM, "ann")
-        await asyncio.sleep(30)
-        assert s.livekit.done() == []
-        assert s.livekit.requests["participants"] > 1
-        view = s.keeper.room(ROOM)
-        assert view is not None
-        assert view.last_decision is not None
-        assert view.last_decision.action == "dispatch"
-        assert s.keeper.state().trouble == "another registry on the same database keeps the rooms"
-        s.lock.is_free = True
-        await asyncio.sleep(2)
-        assert len(s.livekit.when("dispatch")) == 1
-
-
-def _lost(s: Stage) -> None:
-    s.lock.is_free = False
-
-
-def _away(s: Stage) -> None:
-    s.lock.error = LOCK_TROUBLE
-
-
-@pytest.mark.parametrize("lose", [_lost, _away], ids=["another one leads", "the database is away"])
-async def test_leadership_lost_before_the_act_prevents_it(lose: Callable[[Stage], None]) -> None:
-    async with stage() as s:
-        await _in_a_call(s)
-        lose(s)
-        s.falls(Health.GONE)
-        await asyncio.sleep(10)
-        assert s.livekit.done() == []
-        assert not s.leadership.is_leading
-
-
 # -- wakes
 
 
 async def test_a_wake_during_a_look_is_not_lost() -> None:
     async with stage() as s:
-        await _in_a_call(s)
+        await s.in_a_call()
         s.livekit.held = asyncio.Event()
         s.keeping.wake(ROOM)
         await asyncio.sleep(0.01)
@@ -450,7 +410,7 @@ async def test_a_wake_during_a_look_is_not_lost() -> None:
 
 async def test_many_wakes_are_one_look() -> None:
     async with stage() as s:
-        await _in_a_call(s)
+        await s.in_a_call()
         before = s.livekit.requests["participants"]
         for _ in range(1_000):
             s.keeping.wake(ROOM)
@@ -484,13 +444,14 @@ async def test_a_room_that_is_made_again_is_another_one() -> None:
         s.keeping.wake(None)
         await asyncio.sleep(4)
         memory = s.keeping.memories[ROOM]
-        assert (memory.sid, memory.attempts.n) == ("RM_3", 1)
+        assert memory.sid == s.livekit.made[ROOM].sid
+        assert memory.attempts.n == 1
         assert s.livekit.when("dispatch")[-1] == pytest.approx(made_at + 2, abs=0.1)
 
 
 async def test_a_room_that_ended_is_forgotten() -> None:
     async with stage() as s:
-        await _in_a_call(s)
+        await s.in_a_call()
         s.livekit.end(ROOM)
         await asyncio.sleep(20)
         assert s.keeper.rooms() == ()
@@ -500,7 +461,7 @@ async def test_a_room_that_ended_is_forgotten() -> None:
 
 async def test_a_room_that_ends_while_its_agent_is_asked_is_forgotten() -> None:
     async with stage() as s:
-        await _in_a_call(s)
+        await s.in_a_call()
         s.livekit.made[ROOM].people["ai-1-a"].answers = False
         s.falls(Health.SUSPECT)
         await asyncio.sleep(0.2)
@@ -514,7 +475,7 @@ async def test_a_room_that_ends_while_its_agent_is_asked_is_forgotten() -> None:
 async def test_a_closure_lasts_as_long_as_the_room_whatever_becomes_of_the_keeper() -> None:
     livekit = FakeLiveKit(worker_takes=0.3)
     async with stage(livekit) as s:
-        await _in_a_call(s)
+        await s.in_a_call()
         await s.keeper.close(ROOM, by="ann", reason="a test", force=False)
         await asyncio.sleep(30)
         assert livekit.made[ROOM].agents == []
@@ -531,80 +492,51 @@ async def test_a_closure_lasts_as_long_as_the_room_whatever_becomes_of_the_keepe
         assert len(livekit.made[ROOM].agents) == 1
 
 
-# -- what it costs
+# -- which agent belongs where
 
 
-async def test_a_thousand_quiet_rooms_cost_one_list_each_in_ten_seconds() -> None:
-    livekit = FakeLiveKit()
-    livekit.latency = 0.0
-    async with stage(livekit) as s:
-        s.keeping.wake(None)
-        for number in range(1_000):
-            room = f"agent-{number}-room"
-            livekit.join(room, "ann")
-            s.agent("x", room)
-        await asyncio.sleep(6)
-        before = livekit.requests.copy()
-        await asyncio.sleep(10)
-        asked = livekit.requests - before
-        assert asked["participants"] <= 1_000
-        assert asked["rooms"] <= 3
-        assert set(asked) == {"participants", "rooms"}
-
-
-async def test_intervals_are_what_they_are_set_to() -> None:
-    async with stage(intervals=Intervals(rooms=1.0, health=50.0)) as s:
-        await _in_a_call(s)
-        before = s.livekit.requests.copy()
-        await asyncio.sleep(20)
-        asked = s.livekit.requests - before
-        assert 19 <= asked["rooms"] <= 21
-        assert asked["participants"] == 0
-
-
-async def test_phases_are_written_down() -> None:
-    async with stage(FakeLiveKit(worker_takes=0.3)) as s:
-        s.livekit.join(ROOM, "ann")
-        s.keeping.wake(ROOM)
-        await asyncio.sleep(3)
-        s.livekit.leave(ROOM, "ann")
-        s.keeping.wake(ROOM)
-        await asyncio.sleep(1)
-        s.livekit.join(ROOM, "ann")
-        s.keeping.wake(ROOM)
-        await asyncio.sleep(1)
-        assert s.phases() == ["empty → active", "active → grace_period", "grace_period → active"]
-        assert s.records.kinds() == ["human_came", "dispatch", "agent_came", "humans_left", "human_came"]
-
-
-async def test_it_ends_at_once_while_livekit_hangs() -> None:
+@pytest.mark.parametrize(
+    ("name", "metadata", "agent_id"),
+    [
+        pytest.param("lobby", '{"agent_id": "7"}', "7", id="its metadata says so"),
+        pytest.param(ROOM, '{"agent_id": "7"}', "7", id="its metadata says so, and not its name"),
+        pytest.param(ROOM, '{"agent_id": "not an id"}', "1", id="metadata without an id"),
+        pytest.param(ROOM, "[[[", "1", id="metadata of somebody else"),
+        pytest.param("lobby", '{"topic": "x"}', None, id="nobody says so"),
+    ],
+)
+async def test_which_agent_belongs_into_a_room(name: str, metadata: str, agent_id: str | None) -> None:
     async with stage() as s:
-        await _in_a_call(s)
-        s.livekit.held = asyncio.Event()
-        s.falls(Health.SUSPECT)
-        await asyncio.sleep(1)
-        ends_at = now()
-    assert now() - ends_at < 0.1
+        s.livekit.room(name).metadata = metadata
+        s.livekit.join(name, "ann")
+        await asyncio.sleep(8)
+        assert s.keeping.memories[name].agent_id == agent_id
+        told = [json.loads(about) for _, about in s.livekit.done("dispatch")]
+        assert told == ([] if agent_id is None else [{"agent_id": agent_id}])
 
 
-async def test_a_brake_on_everything_does_not_lose_anybody() -> None:
-    livekit = FakeLiveKit(worker_takes=0.1)
-    async with stage(livekit) as s:
-        for number in range(150):
-            livekit.join(f"agent-{number}-room", "ann")
-        s.keeping.wake(None)
-        came_at = now()
-        await asyncio.sleep(35)
-        assert sum(at < came_at + 11 for at in livekit.when("dispatch")) <= 60
-        assert all(len(room.agents) == 1 for room in livekit.made.values())
+def _ends(s: Stage) -> None:
+    s.livekit.end("lobby")
 
 
-async def test_a_closure_that_was_given_is_shown() -> None:
+def _is_deleted(s: Stage) -> None:
+    _ends(s)
+    s.keeping.memories["lobby"].deleted_at = now()  # as when it was garbage
+
+
+@pytest.mark.parametrize("between", [0.0, 6.0], ids=["before it is noticed", "after it was noticed"])
+@pytest.mark.parametrize("end", [_ends, _is_deleted], ids=["ended", "was deleted"])
+async def test_who_belonged_into_a_room_does_not_belong_into_the_next_one_of_its_name(
+    end: Callable[[Stage], None], between: float
+) -> None:
     async with stage() as s:
-        room = s.livekit.room(ROOM)
-        s.keeping.closures[room.sid] = Closure(by="ann", reason="a test", at=now())
+        s.livekit.room("lobby")
+        s.keeping.expect("lobby", AgentId("7"))
         await asyncio.sleep(6)
-        view = s.keeper.room(ROOM)
-        assert view is not None
-        assert view.closed is not None
-        assert view.closed.by == "ann"
+        assert s.keeping.memories["lobby"].agent_id == "7"
+        end(s)
+        await asyncio.sleep(between)
+        s.livekit.room("lobby").metadata = '{"agent_id": "8"}'
+        await asyncio.sleep(6)
+        assert s.keeping.memories["lobby"].agent_id == "8"
+        assert s.keeping.known_agents == {}

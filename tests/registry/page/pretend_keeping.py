@@ -120,6 +120,7 @@ class PretendKeeper:
         self.view = KeeperView(
             is_on=True,
             is_leading=True,
+            is_led=True,
             is_reachable=True,
             livekit_url="ws://localhost:7880",
             trouble=None,

@@ -18,6 +18,7 @@ from tests.registry.page.test_list_page import HOSTILE
 WELL = KeeperView(
     is_on=True,
     is_leading=True,
+    is_led=True,
     is_reachable=True,
     livekit_url="ws://here",
     trouble=None,

@@ -51,6 +51,7 @@ FULL_BEAT = Beat(
     ),
     joining=(Joining(room="agent-bob-room", age=0.4), Joining(room="agent-eve-room")),
     takes_jobs=True,
+    machine="boot/pid",
 )
 
 FULL_ROW = AgentRow(

@@ -18,6 +18,7 @@ def upgrade() -> None:
     op.add_column("local_agents", sa.Column("closing", sa.Text()))
     op.add_column("local_agents", sa.Column("joining", _JSON, nullable=False, server_default=sa.text("'[]'")))
     op.add_column("local_agents", sa.Column("takesJobs", sa.Boolean()))
+    op.add_column("local_agents", sa.Column("machine", sa.Text()))
     op.create_table(
         "agent_sessions",
         sa.Column("id", sa.Text(), primary_key=True),
