@@ -107,7 +107,7 @@ class Call:
         self._incarnation = ""
         self._is_end_told = False
         self._elders = duplicates.Elders(
-            self._room, ask=self._ask_elder, on_alive=self._yield, on_ghost=self._begin_to_tell
+            self._room, ask=self._ask_elder, on_alive=self._yield, on_eldest=self._begin_to_tell
         )
         self._background = Background()
         self._life_task: asyncio.Task[None] | None = None
@@ -382,10 +382,10 @@ class Call:
             reason,
             agent_id=self._agent_id,
             incarnation=self._incarnation,
-            goes_on=sends_successor(
+            is_followed=sends_successor(
                 reason,
                 lasted=self._loop.time() - self._began_at,
-                has_keeper=self._is_end_told and self._beating.is_heard,
+                has_keeper=self._is_end_told and self._reporting.keeps_rooms and self._beating.is_heard,
             ),
         )
 

@@ -50,7 +50,7 @@ class Conversation:
         session: Not started yet.
         agent: The character.
         http: What the pipeline's sockets were opened with; closed with it.
-        greeting: Said once, when the first human is there; empty = nothing.
+        greeting: Said when a human is there, until one has heard it to its end; empty = nothing.
         on_said: Who is told what is said.
         recall: Has what was said before this agent took another one's place; ends in bounded time and never raises.
             The greeting comes after it. None = nothing was.
@@ -79,6 +79,9 @@ class Conversation:
         self._linked: str | None = None
         self._is_running = False
         self._is_greeted = False
+        self._greeting_speech: SpeechHandle | None = None
+        self._greeted: str | None = None  # whom it is for, see `_listener`
+        self._room: rtc.Room | None = None
         self._has_audience = False
         self._clip: SpeechHandle | None = None
         self._telling: asyncio.TimerHandle | None = None
@@ -108,6 +111,7 @@ class Conversation:
 
     async def start(self, room: rtc.Room) -> None:
         """Start the pipeline; it waits for the room to be connected."""
+        self._room = room
         recalling = asyncio.create_task(self._remember(), name="call-recall")
         try:
             await self._session.start(self._agent, room=room, room_options=room_options(), record=False)
@@ -118,7 +122,29 @@ class Conversation:
         finally:
             recalling.cancel()
         self._is_recalled = True
+        subscribed = self._session.room_io.subscribed_fut
+        if subscribed is not None:
+            subscribed.add_done_callback(self._on_subscribed)
         self._greet()
+
+    @property
+    def _can_be_heard(self) -> bool:
+        """Somebody has subscribed to the agent's voice.
+
+        Until then what it says waits, and must not be interrupted: livekit-agents 1.8.9 (`room_io/_output.py`) cancels
+        the wait itself with it, and the agent is mute from then on.
+        """
+        if not self._is_running:
+            return False
+        subscribed = self._session.room_io.subscribed_fut
+        return subscribed is None or subscribed.done()
+
+    def _on_subscribed(self, _: object) -> None:
+        if self._greeting_speech is not None and not self._greeting_speech.done():
+            self._greeting_speech.allow_interruptions = True
+            self._greeted = self._listener()  # it begins now, for who is there now
+        if not self._has_audience:
+            self.set_audience(False)
 
     def link(self, identity: str) -> None:
         """Listen to this human from now on. May be called twice."""
@@ -136,7 +162,9 @@ class Conversation:
             self._greet()
         else:
             self._waiting_part = None
-            if self._is_running:
+            if self._can_be_heard:
+                if self._greeting_speech is not None and not self._greeting_speech.done():
+                    self._is_greeted = False  # whoever it was for has left before its end
                 self._session.interrupt(force=True)
 
     async def hush(self) -> None:
@@ -177,7 +205,25 @@ class Conversation:
         if self._is_running and self._is_recalled and self._has_audience and not self._is_greeted:
             self._is_greeted = True
             if self._greeting:
-                self._session.say(self._greeting)
+                self._greeted = self._listener()
+                can_be_heard = self._can_be_heard
+                self._greeting_speech = self._session.say(self._greeting, allow_interruptions=can_be_heard)
+                self._greeting_speech.add_done_callback(self._on_greeted)
+
+    def _on_greeted(self, speech: SpeechHandle) -> None:
+        """The greeting is over. Whoever came in the middle of it, when its listener left, is greeted anew."""
+        if speech is not self._greeting_speech or self._greeted is None:
+            return
+        if self._has_audience and self._listener() not in (None, self._greeted):
+            self._is_greeted = False
+            self._greet()
+
+    def _listener(self) -> str | None:
+        """Who is heard now, by an id that is another one after each join; None = nobody knows."""
+        if self._room is None or self._linked is None:
+            return None
+        participant = self._room.remote_participants.get(self._linked)
+        return None if participant is None else participant.sid
 
     def _tell_when_quiet(self, part: Part) -> None:
         """Play the clip about `part` as soon as nothing can cut it off."""
@@ -241,7 +287,8 @@ class Conversation:
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         if event.new_state == "speaking" and (self._clip is None or self._clip.done()):
             self.trouble.worked(Part.TTS)
-        if event.new_state in {"thinking", "speaking"} and not self._has_audience:
+        is_speaking = event.new_state in {"thinking", "speaking"}
+        if is_speaking and not self._has_audience and self._can_be_heard:
             # The last words of who has just left were still under way.
             self._session.interrupt(force=True)
         if event.new_state == "listening":

@@ -22,6 +22,9 @@ TRIES = 3
 TRY_INTERVAL = 0.5
 """An elder that has just joined may not answer yet."""
 
+_NO_ANSWER = (rtc.RpcError, RuntimeError, OSError)
+"""How asking fails: refused, too late or with no connection (both are OSErrors), or the SDK itself is broken."""
+
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -68,7 +71,7 @@ async def is_alive(ask: Callable[[], Awaitable[str]]) -> bool:
         try:
             async with asyncio.timeout(ASK_TIMEOUT):
                 answer = await ask()
-        except (rtc.RpcError, TimeoutError):
+        except _NO_ANSWER:
             continue
         return _phase_in(answer) != "closing"
     return False
@@ -81,7 +84,7 @@ class Elders:
         room: Entered when `look` is called.
         ask: Call the `roomkeeper.status` of an identity; raises when there is no answer.
         on_alive: Called when an elder lives: this agent is one too many.
-        on_ghost: Called when it does not.
+        on_eldest: Called when none does, again at each look: this agent stays.
     """
 
     def __init__(
@@ -90,13 +93,14 @@ class Elders:
         *,
         ask: Callable[[str], Awaitable[str]],
         on_alive: Callable[[], None],
-        on_ghost: Callable[[], None],
+        on_eldest: Callable[[], None],
     ) -> None:
         self._room = room
         self._ask = ask
         self._on_alive = on_alive
-        self._on_ghost = on_ghost
+        self._on_eldest = on_eldest
         self._asking: asyncio.Task[None] | None = None
+        self._is_over = False  # it yields, or nobody asks any more
 
     @property
     def is_asking(self) -> bool:
@@ -105,21 +109,27 @@ class Elders:
 
     def look(self) -> None:
         """See who is in the room. A killed agent stays on the list for 20 s and is nobody to yield to."""
+        if self._is_over or self.is_asking:
+            return
         elder = find_elder(self._room.local_participant, self._room.remote_participants.values())
-        if elder is not None and not self.is_asking:
+        if elder is None:
+            self._on_eldest()
+        else:
             self._asking = asyncio.create_task(self._find_out(elder), name="call-elder")
 
     async def aclose(self) -> None:
         """Ask no more. May be called twice."""
+        self._is_over = True
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.wait({self._asking})
 
     async def _find_out(self, elder: str) -> None:
         if await is_alive(lambda: self._ask(elder)):
+            self._is_over = True
             self._on_alive()
         else:
-            self._on_ghost()
+            self._on_eldest()
 
 
 def _phase_in(answer: str) -> object:

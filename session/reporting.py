@@ -61,6 +61,9 @@ class Reporting:
         self._ended: Ended | None = None
         self._changed = asyncio.Event()
         self._hurry = asyncio.Event()  # set at the end: no pause is waited out
+        self.keeps_rooms = False
+        """The registry said last that it keeps an agent in every room."""
+
         self._is_end_told = False
         self._end_tried = asyncio.Event()
         self._failures = 0
@@ -162,6 +165,7 @@ class Reporting:
         )
         try:
             taken = await api.report(incarnation, report, timeout=TIMEOUT)
+            self.keeps_rooms = taken.keeps_rooms
             if not self._unsent.acknowledge(taken.n_turns):
                 raise BadAnswerError("it takes reports, but keeps nothing of them")
         except RegistryApiError as error:

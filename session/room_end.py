@@ -31,15 +31,17 @@ SHORTEST_LIFE = 10.0
 
 
 def sends_successor(reason: CloseReason, *, lasted: float, has_keeper: bool) -> bool:
-    """Whether the leaving agent sends another one that goes on with its conversation, if a human is there.
+    """Whether the leaving agent sends another one, if a human is there.
 
     Args:
         lasted: Seconds that the call has lasted.
-        has_keeper: A registry answers, which sees to it that there is an agent.
+        has_keeper: A registry has heard of the end, and sees to it that there is an agent.
     """
-    if has_keeper or reason not in _CUT_SHORT:
+    if has_keeper:
         return False
-    return not reason.is_error or lasted >= SHORTEST_LIFE
+    if reason in _CUT_SHORT:
+        return not reason.is_error or lasted >= SHORTEST_LIFE
+    return reason in _NOBODY_THERE
 
 
 async def leave_behind(
@@ -49,7 +51,7 @@ async def leave_behind(
     *,
     agent_id: AgentId,
     incarnation: str,
-    goes_on: bool,
+    is_followed: bool,
 ) -> None:
     """Delete the room if no human is in it by LiveKit's own list; send an agent to whoever is there and needs one.
 
@@ -58,7 +60,7 @@ async def leave_behind(
         reason: Why it leaves.
         agent_id: Which agent it is.
         incarnation: Its life; empty if it was never in the room.
-        goes_on: The human's conversation is not over.
+        is_followed: By another one that this agent sends, if a human is there; see `sends_successor`.
     """
     if reason in _KEEPS_ROOM:
         return
@@ -66,7 +68,9 @@ async def leave_behind(
     humans = await server_api.humans(room_name)
     if humans == []:
         await server_api.delete_room(room_name)
-    elif humans and reason in _NOBODY_THERE:
+    elif not humans or not is_followed:
+        return
+    elif reason in _NOBODY_THERE:
         # LiveKit sends an agent to a room only once, when it is made.
         logger.info(
             "a human came too late for this agent, another one is sent", extra={"action": "call.again"}
@@ -76,7 +80,7 @@ async def leave_behind(
             agent_name=job.agent_name,
             metadata=successors_metadata(job.metadata, agent_id=agent_id, resumes=None),
         )
-    elif humans and goes_on:
+    else:
         # Who deletes an agent's dispatch ends its job, and wants no other.
         if await server_api.is_dispatch_deleted(room_name, dispatch_id=job.dispatch_id):
             return

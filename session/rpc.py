@@ -15,8 +15,11 @@ from wire import LEAVE_METHOD, STATUS_METHOD
 
 logger = logging.getLogger(__name__)
 
-_NOT_ALLOWED = 1403
-"""RpcError codes below 1000 are the SDK's own; this one reads like HTTP's 403."""
+_NOT_ALLOWED = 2403
+"""Reads like HTTP's 403. RpcError codes from 1001 to 1999 are LiveKit's own (livekit 1.1.21, `rtc/rpc.py`)."""
+
+_REASONS = {"duplicate": CloseReason.DUPLICATE, "alone": CloseReason.HUMANS_LEFT}
+"""What the room keeper may give as a reason. Anything else is an operator's wish."""
 
 
 def register(
@@ -31,7 +34,8 @@ def register(
 
     The payload of both is ``{"token": "<JWT with roomAdmin for this room>"}``: any participant can call
     an agent's methods, so being in the room is no right to do so. `roomkeeper.leave` may carry
-    ``"reason": "duplicate"``; anything else is an operator's wish.
+    ``"reason": "duplicate"``, or ``"alone"`` for an agent that is past its grace period and has not left; anything
+    else is an operator's wish.
 
     Args:
         participant: The agent in its room, connected.
@@ -47,8 +51,8 @@ def register(
 
     async def on_leave(data: rtc.RpcInvocationData) -> str:
         _check(data, room_name=room_name, server_api=server_api)
-        is_duplicate = _parsed(data.payload).get("reason") == CloseReason.DUPLICATE.value
-        leave(CloseReason.DUPLICATE if is_duplicate else CloseReason.OPERATOR)
+        reason = _parsed(data.payload).get("reason")
+        leave(_REASONS.get(reason, CloseReason.OPERATOR) if isinstance(reason, str) else CloseReason.OPERATOR)
         return json.dumps({"leaving": True})
 
     participant.register_rpc_method(STATUS_METHOD, on_status)

@@ -21,13 +21,49 @@ pytestmark = pytest.mark.looptime
 TURNS = (Turn(number=0, role="user", text="Is there a pool?"),)
 
 
+class FakeSpeech:
+    """`SpeechHandle`: over when a test, or an interruption, ends it."""
+
+    def __init__(self, *, allow_interruptions: bool) -> None:
+        self.allow_interruptions = allow_interruptions
+        self.interrupted = False
+        self._is_done = False
+        self._callbacks: list[Callable[[FakeSpeech], None]] = []
+
+    def done(self) -> bool:
+        return self._is_done
+
+    def add_done_callback(self, callback: Callable[[FakeSpeech], None]) -> None:
+        self._callbacks.append(callback)
+
+    def end(self) -> None:
+        if not self._is_done:
+            self._is_done = True
+            for callback in self._callbacks:
+                callback(self)
+
+
 class FakeSession:
-    """Starts in half a second."""
+    """Starts in half a second. Somebody has subscribed to its voice, unless a test says otherwise."""
 
     def __init__(self) -> None:
         self.said: list[tuple[str, float]] = []
         self.on_event: dict[str, Callable[[Any], None]] = {}
         self.options = SimpleNamespace(session_close_transcript_timeout=0.0)
+        self.speeches: list[FakeSpeech] = []
+        self.n_interrupted = 0
+        self.ends_in = 0.0
+        """Seconds that a speech goes on after it was interrupted."""
+
+        self.subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.subscribed.set_result(None)
+        self.room_io = SimpleNamespace(
+            subscribed_fut=self.subscribed, linked_participant=None, set_participant=lambda _: None
+        )
+
+    def nobody_has_subscribed(self) -> None:
+        self.subscribed = asyncio.get_running_loop().create_future()
+        self.room_io.subscribed_fut = self.subscribed
 
     def on(self, event: str, callback: Callable[[Any], None]) -> None:
         self.on_event[event] = callback
@@ -35,8 +71,21 @@ class FakeSession:
     async def start(self, *_: object, **__: object) -> None:
         await asyncio.sleep(0.5)
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, allow_interruptions: bool = True) -> FakeSpeech:
         self.said.append((text, asyncio.get_running_loop().time()))
+        self.speeches.append(FakeSpeech(allow_interruptions=allow_interruptions))
+        return self.speeches[-1]
+
+    def interrupt(self, *, force: bool) -> None:
+        assert force
+        self.n_interrupted += 1
+        for speech in self.speeches:
+            if not speech.done():
+                speech.interrupted = True
+                asyncio.get_running_loop().call_later(self.ends_in, speech.end)
+
+    def state(self, new_state: str) -> None:
+        self.on_event["agent_state_changed"](SimpleNamespace(new_state=new_state))
 
     def add(self, item: object) -> None:
         self.on_event["conversation_item_added"](ConversationItemAddedEvent.model_construct(item=item))
@@ -51,6 +100,7 @@ class Box:
             return turns
 
         self.session = FakeSession()
+        self.room = SimpleNamespace(remote_participants={})
         self.agent = Agent(instructions="You are Ada.")
         self.heard: list[Utterance] = []
         self.conversation = Conversation(
@@ -63,7 +113,18 @@ class Box:
         )
 
     async def start(self) -> None:
-        await self.conversation.start(cast(rtc.Room, None))
+        await self.conversation.start(cast(rtc.Room, self.room))
+
+    def comes(self, identity: str, sid: str) -> None:
+        """A human comes, and is whom the agent listens to."""
+        self.room.remote_participants[identity] = SimpleNamespace(sid=sid)
+        self.conversation.link(identity)
+        self.conversation.set_audience(True)
+
+    def leaves(self, identity: str, *, last: bool = True) -> None:
+        del self.room.remote_participants[identity]
+        if last:
+            self.conversation.set_audience(False)
 
     @property
     def texts(self) -> list[str | None]:
@@ -137,3 +198,116 @@ async def test_everybody_who_wants_to_know_hears_what_is_said(looptime: float) -
     hello = Utterance(role="user", text="Hello.", interrupted=False)
     hi = Utterance(role="assistant", text="Hi.", interrupted=True)
     assert box.heard == [hello, hello, hi, hi]
+
+
+# -- the greeting, until somebody has heard it
+
+
+async def test_a_greeting_that_was_heard_is_said_once(looptime: float) -> None:
+    box = Box()
+    await box.start()
+    box.comes("ann", "PA_1")
+    assert box.session.speeches[0].allow_interruptions
+    box.session.speeches[0].end()
+    box.leaves("ann")
+    box.comes("ann", "PA_2")
+    assert len(box.session.said) == 1
+
+
+async def test_a_greeting_cut_off_by_leaving_is_said_again(looptime: float) -> None:
+    box = Box()
+    await box.start()
+    box.comes("ann", "PA_1")
+    box.leaves("ann")
+    assert box.session.speeches[0].interrupted
+    await asyncio.sleep(1)
+    assert len(box.session.said) == 1, "nobody is there"
+    box.comes("ann", "PA_2")
+    assert len(box.session.said) == 2
+    box.session.speeches[1].end()
+    box.leaves("ann")
+    box.comes("ann", "PA_3")
+    assert len(box.session.said) == 2
+
+
+async def test_a_greeting_that_ends_late_after_it_was_cut_off_is_said_again_once(looptime: float) -> None:
+    box = Box()
+    await box.start()
+    box.session.ends_in = 2.0
+    box.comes("ann", "PA_1")
+    box.leaves("ann")
+    await asyncio.sleep(1)
+    box.comes("ann", "PA_2")
+    await asyncio.sleep(2)
+    assert box.session.speeches[0].done()
+    box.session.speeches[-1].end()
+    assert len(box.session.said) == 2
+
+
+@pytest.mark.parametrize("again", ["ann", "bob"], ids=["the same one, joined anew", "somebody else"])
+async def test_who_takes_the_listeners_place_before_the_end_is_greeted(again: str, looptime: float) -> None:
+    """The roster was never empty for long enough to tell that nobody is there."""
+    box = Box()
+    await box.start()
+    box.comes("ann", "PA_1")
+    box.leaves("ann", last=False)
+    box.comes(again, "PA_2")
+    assert len(box.session.said) == 1, "not into the middle of the first one"
+    box.session.speeches[0].end()
+    assert len(box.session.said) == 2
+    box.session.speeches[1].end()
+    assert len(box.session.said) == 2
+
+
+async def test_a_listener_who_is_not_followed_is_nobody_to_greet(looptime: float) -> None:
+    box = Box()
+    await box.start()
+    box.comes("ann", "PA_1")
+    box.leaves("ann", last=False)
+    box.session.speeches[0].end()
+    assert len(box.session.said) == 1
+
+
+async def test_nothing_is_cut_off_before_somebody_has_subscribed(looptime: float) -> None:
+    box = Box()
+    box.session.nobody_has_subscribed()
+    await box.start()
+    box.comes("ann", "PA_1")
+    (greeting,) = box.session.speeches
+    assert not greeting.allow_interruptions
+    box.leaves("ann")
+    box.session.state("speaking")
+    assert box.session.n_interrupted == 0
+    box.comes("bob", "PA_2")
+    assert len(box.session.said) == 1, "it still waits to be heard"
+    box.session.subscribed.set_result(None)
+    await asyncio.sleep(0)
+    assert greeting.allow_interruptions
+    assert box.session.n_interrupted == 0
+    greeting.end()
+    assert len(box.session.said) == 1, "who is there heard it from its beginning"
+
+
+async def test_a_greeting_that_begins_into_an_empty_room_is_cut_off_and_said_again(looptime: float) -> None:
+    box = Box()
+    box.session.nobody_has_subscribed()
+    await box.start()
+    box.comes("ann", "PA_1")
+    box.leaves("ann")
+    box.session.subscribed.set_result(None)
+    await asyncio.sleep(0.1)
+    assert box.session.speeches[0].interrupted
+    box.comes("bob", "PA_2")
+    assert len(box.session.said) == 2
+    assert box.session.speeches[1].allow_interruptions
+
+
+async def test_without_a_voice_in_the_room_nobody_has_to_subscribe(looptime: float) -> None:
+    box = Box()
+    box.session.room_io.subscribed_fut = None
+    await box.start()
+    box.comes("ann", "PA_1")
+    assert box.session.speeches[0].allow_interruptions
+    box.leaves("ann")
+    box.session.state("thinking")
+    assert box.session.n_interrupted == 2

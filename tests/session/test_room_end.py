@@ -16,7 +16,13 @@ from session.server_api import ServerApi
 from wire import AgentId
 
 GUEST = Human(identity="guest", role=Role.CLIENT)
-CUT_SHORT = {CloseReason.WORKER_SHUTDOWN, CloseReason.PIPELINE_ENDED, CloseReason.FAILED}
+FOLLOWED = {
+    CloseReason.WORKER_SHUTDOWN,
+    CloseReason.PIPELINE_ENDED,
+    CloseReason.FAILED,
+    CloseReason.HUMANS_LEFT,
+    CloseReason.NEVER_JOINED,
+}
 
 
 @dataclass
@@ -43,7 +49,7 @@ async def leave(
     server: FakeServer,
     reason: CloseReason,
     *,
-    goes_on: bool = False,
+    is_followed: bool = True,
     metadata: str = "",
     incarnation: str = "me",
 ) -> None:
@@ -55,14 +61,19 @@ async def leave(
         dispatch_id="AD_1",
     )
     await leave_behind(
-        cast(ServerApi, server), job, reason, agent_id=AgentId("7"), incarnation=incarnation, goes_on=goes_on
+        cast(ServerApi, server),
+        job,
+        reason,
+        agent_id=AgentId("7"),
+        incarnation=incarnation,
+        is_followed=is_followed,
     )
 
 
 @pytest.mark.parametrize("reason", CloseReason)
 async def test_an_empty_room_is_deleted_where_it_is_there_and_nobody_elses(reason: CloseReason) -> None:
     server = FakeServer(there=[])
-    await leave(server, reason, goes_on=True)
+    await leave(server, reason)
     keeps = {CloseReason.DUPLICATE, CloseReason.ROOM_CLOSED, CloseReason.REMOVED, CloseReason.DISCONNECTED}
     assert server.deleted == ([] if reason in keeps else ["agent-7-room"])
     assert server.dispatched == []
@@ -90,33 +101,35 @@ async def test_a_conversation_that_was_cut_short_goes_on_with_another_agent(
     metadata: str, incarnation: str, sent: dict[str, object]
 ) -> None:
     server = FakeServer()
-    await leave(server, CloseReason.WORKER_SHUTDOWN, goes_on=True, metadata=metadata, incarnation=incarnation)
+    await leave(server, CloseReason.WORKER_SHUTDOWN, metadata=metadata, incarnation=incarnation)
     assert [json.loads(one[2]) for one in server.dispatched] == [sent]
     assert server.deleted == []
 
 
 async def test_what_an_operator_ended_by_deleting_its_dispatch_does_not_go_on() -> None:
     server = FakeServer(is_deleted=True)
-    await leave(server, CloseReason.WORKER_SHUTDOWN, goes_on=True)
+    await leave(server, CloseReason.WORKER_SHUTDOWN)
     assert server.dispatched == []
 
 
-@pytest.mark.parametrize("goes_on", [True, False])
-async def test_a_list_that_cannot_be_had_changes_nothing(goes_on: bool) -> None:
+@pytest.mark.parametrize("is_followed", [True, False])
+@pytest.mark.parametrize("reason", FOLLOWED)
+async def test_a_list_that_cannot_be_had_changes_nothing(reason: CloseReason, is_followed: bool) -> None:
     server = FakeServer(there=None)
-    await leave(server, CloseReason.WORKER_SHUTDOWN, goes_on=goes_on)
-    assert (server.deleted, server.dispatched) == ([], [])
-
-
-async def test_with_a_keeper_a_human_is_left_to_it() -> None:
-    server = FakeServer()
-    await leave(server, CloseReason.WORKER_SHUTDOWN, goes_on=False)
+    await leave(server, reason, is_followed=is_followed)
     assert (server.deleted, server.dispatched) == ([], [])
 
 
 @pytest.mark.parametrize("reason", CloseReason)
-def test_who_was_cut_short_sends_a_successor_where_nobody_else_does(reason: CloseReason) -> None:
-    assert sends_successor(reason, lasted=60, has_keeper=False) is (reason in CUT_SHORT)
+async def test_with_a_keeper_a_human_is_left_to_it(reason: CloseReason) -> None:
+    server = FakeServer()
+    await leave(server, reason, is_followed=sends_successor(reason, lasted=60, has_keeper=True))
+    assert (server.deleted, server.dispatched) == ([], [])
+
+
+@pytest.mark.parametrize("reason", CloseReason)
+def test_who_leaves_somebody_alone_sends_a_successor_where_nobody_else_does(reason: CloseReason) -> None:
+    assert sends_successor(reason, lasted=60, has_keeper=False) is (reason in FOLLOWED)
     assert not sends_successor(reason, lasted=60, has_keeper=True)
 
 
@@ -127,6 +140,7 @@ def test_who_was_cut_short_sends_a_successor_where_nobody_else_does(reason: Clos
         (CloseReason.FAILED, SHORTEST_LIFE, True),
         (CloseReason.PIPELINE_ENDED, 1, False),
         (CloseReason.WORKER_SHUTDOWN, 1, True),
+        (CloseReason.HUMANS_LEFT, 1, True),
     ],
 )
 def test_what_fails_at_once_is_not_tried_again(reason: CloseReason, lasted: float, sends: bool) -> None:

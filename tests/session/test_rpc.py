@@ -18,6 +18,9 @@ from session.server_api import ServerApi
 
 ROOM = "agent-1-room"
 
+LIVEKITS_CODES = range(1001, 2000)
+"""As `rtc.RpcError` says. What comes with one of them may not come from the agent."""
+
 
 def never() -> aiohttp.ClientSession:
     raise AssertionError("nobody is asked")
@@ -63,8 +66,10 @@ def registered() -> tuple[FakeParticipant, list[CloseReason]]:
         ({}, CloseReason.OPERATOR),
         ({"reason": "operator"}, CloseReason.OPERATOR),
         ({"reason": "duplicate"}, CloseReason.DUPLICATE),
+        ({"reason": "alone"}, CloseReason.HUMANS_LEFT),
         ({"reason": "failed"}, CloseReason.OPERATOR),
         ({"reason": ["duplicate"]}, CloseReason.OPERATOR),
+        ({"reason": None}, CloseReason.OPERATOR),
     ],
 )
 async def test_an_agent_leaves_for_the_reason_it_is_given(
@@ -85,6 +90,7 @@ async def test_status_is_answered() -> None:
 async def test_nobody_is_obeyed_without_a_token(payload: str) -> None:
     participant, left = registered()
     for method in ("roomkeeper.leave", "roomkeeper.status"):
-        with pytest.raises(rtc.RpcError):
+        with pytest.raises(rtc.RpcError) as refused:
             await participant.call(method, payload)
+        assert refused.value.code not in LIVEKITS_CODES
     assert left == []
