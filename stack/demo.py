@@ -23,7 +23,7 @@ from stack.livekit_server import LiveKitServer
 from stack.local_models import LocalModels
 from stack.registry import Registry
 from stack.rooms import Rooms
-from stack.until import until_answered
+from stack.until import until, until_answered
 from stack.worker import Worker
 
 AGENT_ID = "1"
@@ -73,8 +73,10 @@ async def start(folder: Path, *, grace: float, undo: AsyncExitStack, story: Stor
     story.tell(f"LiveKit server at {server.url}")
     models = await undo.enter_async_context(LocalModels(folder=folder, reuse=True))
     story.tell(f"speech and language models at {models.url}")
-    registry = await undo.enter_async_context(Registry(folder=folder, usual_port=True))
-    story.tell(f"registry: see every agent at {registry.url}")
+    registry = await undo.enter_async_context(
+        Registry(folder=folder, usual_port=True, env=server.environment)
+    )
+    story.tell(f"registry: see every agent and room at {registry.url}")
     env = {"GRACE_PERIOD": f"{grace:g}", "WEB_UI_URL": registry.url}
     worker = await undo.enter_async_context(
         Worker(server.address, models_url=models.url, env=env, folder=folder)
@@ -103,6 +105,31 @@ async def call(stack: Stack, story: Story) -> None:
             heard = await caller.hear(after=said.ended_at, limit=_ANSWER_LIMIT)
             waited = heard.started_at - said.ended_at
             story.tell(f"{name}: {heard.text}   (answered after {waited:.1f} s)", at=heard.started_at)
+        await caller.wait_for_silence(limit=_ANSWER_LIMIT)
+        await lose_agent(stack, caller, agent, story)
+
+
+async def lose_agent(stack: Stack, caller: Caller, agent: str, story: Story) -> None:
+    """Kill the agent's process in the middle of the call: the registry sends another one, which goes on.
+
+    Raises:
+        StackError: Nobody comes.
+    """
+    loop = asyncio.get_running_loop()
+    story.begin("The agent's process is killed (kill -9)")
+    job = stack.worker.job_in(ROOM)
+    if job is None:
+        raise StackError("the agent's process was not found")
+    killed_at = loop.time()
+    job.kill()
+    await until(
+        lambda: set(caller.agents) - {agent}, timeout=_ANSWER_LIMIT, what="another agent", interval=0.01
+    )
+    successor = next(iter(set(caller.agents) - {agent}))
+    story.tell(f"{successor} is in the room {loop.time() - killed_at:.1f} s later")
+    heard = await caller.hear(after=killed_at, limit=_ANSWER_LIMIT, speaker=successor)
+    story.tell(f"{caller.room.remote_participants[successor].name}: {heard.text}", at=heard.started_at)
+    await caller.wait_for_silence(limit=_ANSWER_LIMIT)
 
 
 async def show(stack: Stack, story: Story) -> None:
