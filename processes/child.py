@@ -70,8 +70,12 @@ class Child:
         with suppress(TimeoutError):
             async with asyncio.timeout(LEFTOVERS_TIMEOUT):
                 # No event tells of a group.
-                while await asyncio.to_thread(is_group_there, self.pid) and not is_hurried():  # noqa: ASYNC110
+                while await asyncio.to_thread(is_group_there, self.pid):
+                    if is_hurried():
+                        break
                     await asyncio.sleep(_POLL)
+                else:
+                    return  # its number is free, and may be a stranger's by now
         self.signal(signal.SIGKILL)
 
     async def close(self) -> None:

@@ -32,6 +32,7 @@ def keeper_view(*, is_on: bool = True, is_leading: bool = True, is_reachable: bo
     return KeeperView(
         is_on=is_on,
         is_leading=is_leading,
+        is_led=True,
         is_reachable=is_reachable,
         livekit_url="ws://127.0.0.1:7880",
         trouble=None,

@@ -167,13 +167,34 @@ def test_a_worker_is_not_killed_before_its_calls_have_left() -> None:
     assert pod(worker)["terminationGracePeriodSeconds"] >= drain_timeout + LEAVING_SECONDS
 
 
-@pytest.mark.parametrize("name", ["registry", "worker"])
-def test_a_rollout_and_an_emptied_node_leave_somebody_there(name: str) -> None:
-    deployment = the("Deployment", name)["spec"]
+def test_a_rollout_and_an_emptied_node_leave_a_worker_there() -> None:
+    deployment = the("Deployment", "worker")["spec"]
     assert deployment["replicas"] >= 2
     assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
-    budget = the("PodDisruptionBudget", name)["spec"]
+    budget = the("PodDisruptionBudget", "worker")["spec"]
     assert budget.get("minAvailable") == 1 or budget.get("maxUnavailable") == 1
+
+
+def test_whoever_reaches_a_registry_reaches_the_one_that_leads() -> None:
+    deployment = the("Deployment", "registry")["spec"]
+    assert deployment["replicas"] == 1
+    # The new one is there before the old one goes.
+    assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    assert "DATABASE_URL" in environment(the("Deployment", "registry"))
+
+
+def test_one_registry_does_not_keep_a_node_from_being_emptied() -> None:
+    (budget,) = [one for one in of_kind("PodDisruptionBudget") if one["metadata"]["name"] == "registry"]
+    assert budget["spec"].get("minAvailable", 0) < the("Deployment", "registry")["spec"]["replicas"]
+
+
+def test_a_registry_soon_leaves_a_node_that_is_lost() -> None:
+    seconds = {
+        one["key"]: one["tolerationSeconds"] for one in pod(the("Deployment", "registry"))["tolerations"]
+    }
+    wanted = {"node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready"}
+    assert seconds.keys() == wanted
+    assert max(seconds.values()) <= 60
 
 
 def test_an_agent_stays_with_one_registry() -> None:

@@ -20,7 +20,7 @@ from processes import StartError
 from processes.child import start_child
 from processes.output import Output
 from tests.processes.conftest import is_alive
-from tests.processes.programs import RUN, parent, program
+from tests.processes.programs import RUN, STUBBORN, parent, program
 
 pytestmark = pytest.mark.timeout(20)  # real processes take real time
 
@@ -179,3 +179,51 @@ def test_leftovers_are_asked_first(new_loop: NewLoop) -> None:
     code, lines = play(new_loop, program(parent(RUN, ends_with=0)))
     assert code == 0
     assert not is_alive(int(next(line for line in lines if line.isdigit())))
+
+
+@LOOPS
+@pytest.mark.parametrize(
+    ("leftover", "is_hurried", "expected"),
+    [
+        pytest.param("", False, [signal.SIGTERM], id="nothing is left"),
+        pytest.param("", True, [signal.SIGTERM], id="nothing is left, and there is no time"),
+        pytest.param(RUN, False, [signal.SIGTERM], id="one that ends when asked"),
+        pytest.param(
+            STUBBORN, True, [signal.SIGTERM, signal.SIGKILL], id="one that does not, and there is no time"
+        ),
+    ],
+)
+def test_a_group_is_killed_only_while_it_is_there(
+    new_loop: NewLoop,
+    leftover: str,
+    is_hurried: bool,
+    expected: list[signal.Signals],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The number of a group that is gone may be a stranger's."""
+    sent: list[int] = []
+    killpg = os.killpg
+
+    def listen(group: int, number: int) -> None:
+        if number:  # 0 only asks
+            sent.append(number)
+        killpg(group, number)
+
+    monkeypatch.setattr(os, "killpg", listen)
+
+    async def end() -> None:
+        over = asyncio.Event()
+        child = await start_child(
+            program(parent(leftover, ends_with=0) if leftover else "pass"),
+            folder=Path("/"),
+            environment=os.environ,
+            output=Output(),
+            exited=over.set,
+        )
+        await over.wait()
+        await child.end_leftovers(is_hurried=lambda: is_hurried)
+        await child.close()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(end())
+    assert sent == expected
