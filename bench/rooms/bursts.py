@@ -35,7 +35,9 @@ async def one(stage: Stage, figures: Figures, *, size: int) -> None:
             joins = [asyncio.create_task(guest.join(), name="join") for guest in guests]
             asked_at = loop.time()
             await asyncio.gather(*joins)
-            figures.add(stage.name, f"{size} rooms: humans in, s", loop.time() - asked_at)
+            figures.add(stage.name, f"{size} rooms: all humans in and heard, s", loop.time() - asked_at)
+            apart = await seconds_apart(stage, rooms)
+            figures.add(stage.name, f"{size} rooms: first to last human, as LiveKit has it, s", apart)
             try:
                 await until(
                     lambda: all(map(attendance.living, rooms)),
@@ -71,6 +73,13 @@ async def one(stage: Stage, figures: Figures, *, size: int) -> None:
             for guest in guests:
                 await guest.leave()
     await stage.end(*rooms)
+
+
+async def seconds_apart(stage: Stage, rooms: list[str]) -> float:
+    """Between the first and the last human's joining, by LiveKit's clock."""
+    found = await asyncio.gather(*map(stage.rooms.participants, rooms))
+    joined_ms = [one.joined_at_ms for each in found for one in each if one.identity == "guest"]
+    return (max(joined_ms) - min(joined_ms)) / 1_000 if joined_ms else NEVER
 
 
 async def measure(arguments: argparse.Namespace) -> harness.Report:

@@ -59,17 +59,38 @@ async def one(stage: Stage, figures: Figures, *, n_calls: int, downtime: float, 
             )
             task = await undo.enter_async_context(beside(come_back(guest), name="come-back"))
             undo.callback(task.cancel)
+        n_registered = n_registrations(stage)
         stage.server.kill()
         await asyncio.sleep(downtime)
         await stage.server.start()
         back_at = loop.time()
-        await asyncio.sleep(watch)
+        registered_after = await worker_back(stage, n_registered, watch=watch)
+        figures.add(stage.name, f"down {downtime:g} s: LiveKit back → worker back, s", registered_after)
+        await asyncio.sleep(max(0.0, back_at + watch - loop.time()))
         for room in rooms:
             add_room(
                 figures, stage.name, attendance, room, downtime=downtime, back_at=back_at, end=loop.time()
             )
     await stage.end(*rooms)
     await stage.wait_until_idle()
+
+
+def n_registrations(stage: Stage) -> int:
+    """How often the workers said that LiveKit has taken them."""
+    return sum(worker.log_text().count("registered worker") for worker in stage.workers)
+
+
+async def worker_back(stage: Stage, n_before: int, *, watch: float) -> float:
+    """Seconds until a worker is registered again: nobody can send an agent before."""
+    loop = asyncio.get_running_loop()
+    since = loop.time()
+    try:
+        await until(
+            lambda: n_registrations(stage) > n_before, timeout=watch - 1, what="the worker", interval=0.1
+        )
+    except LateError:
+        return NEVER
+    return loop.time() - since
 
 
 def add_room(
@@ -115,7 +136,8 @@ async def measure(arguments: argparse.Namespace) -> harness.Report:
         f"kill -9 of LiveKit with {arguments.calls} calls",
         notes=(
             f"Watched for {arguments.watch:g} s after LiveKit answers again. Humans reconnect as LiveKit's SDK does, "
-            "and join anew once it has given up. GRACE_PERIOD 60.",
+            "and join anew once it has given up. No agent can be sent before the worker is back, which livekit-agents "
+            "tries every 10 s at most. GRACE_PERIOD 60.",
         ),
     )
 

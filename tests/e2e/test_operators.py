@@ -70,7 +70,7 @@ async def test_who_is_merely_in_the_room_is_refused(
         ):
             with pytest.raises(rtc.RpcError) as error:
                 await guest.perform_rpc(agent, method, bad)
-            assert error.value.code == 1403
+            assert error.value.code == 2403
         assert guest.agents == [agent]
 
 

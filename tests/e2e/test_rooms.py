@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from session.recalling import BREAK
 from stack.caller import Caller
 from stack.livekit_server import LiveKitServer
 from stack.local_models import LocalModels
@@ -124,6 +125,7 @@ async def test_a_killed_agent_is_followed_by_one_that_goes_on(
         assert (oldest["closeReason"], oldest["isOpen"]) == ("lost", False)
         said = (await registry.get(f"/api/sessions/{newest['id']}/turns?limit=50"))["turns"]
         assert any("wi-fi" in turn["text"].lower() or "password" in turn["text"].lower() for turn in said)
+        assert any(turn["text"] == BREAK for turn in said)
         await ask(guest)
     stats = await registry.get("/api/livekit/stats")
     assert stats["recoveries"]["count"] >= 1
