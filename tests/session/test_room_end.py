@@ -113,7 +113,7 @@ async def test_what_an_operator_ended_by_deleting_its_dispatch_does_not_go_on() 
 
 
 @pytest.mark.parametrize("is_followed", [True, False])
-@pytest.mark.parametrize("reason", FOLLOWED)
+@pytest.mark.parametrize("reason", sorted(FOLLOWED, key=str))
 async def test_a_list_that_cannot_be_had_changes_nothing(reason: CloseReason, is_followed: bool) -> None:
     server = FakeServer(there=None)
     await leave(server, reason, is_followed=is_followed)
