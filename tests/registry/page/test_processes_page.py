@@ -40,9 +40,12 @@ async def test_a_row_tells_all_that_matters(kept: Kept, http: aiohttp.ClientSess
     source = await source_of(http, f"{kept.url}/processes")
     assert re.findall(r'data-key="(.*?)"', source) == ["night-desk", "front-desk"], "trouble comes first"
     assert 'href="/agents/a%2Fb"' in source
-    text = await text_of(http, f"{kept.url}/processes")
+    # The page counts down, and a busy machine takes a second for it.
+    text = re.sub(
+        r"starts again in 1[0-7] s", "starts again soon", await text_of(http, f"{kept.url}/processes")
+    )
     for part in (
-        "BACKOFF starts again in 17 s Night desk night-desk ended five times python agent.py start exit code 1",
+        "BACKOFF starts again soon Night desk night-desk ended five times python agent.py start exit code 1",
         "RUNNING for 1 min Front desk front-desk python agent.py start PID 4190 1 restart front-desk a/b",
         "1 Running 1 Back-off Start all…",
     ):  # fmt: skip
