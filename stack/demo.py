@@ -173,7 +173,9 @@ async def watch_grace(stack: Stack, story: Story, *, grace: float) -> None:
     story.tell(f"registry: {gone['name']} is {gone['status']}: {gone['cause']}")
     if job is not None:
         await asyncio.to_thread(job.wait, _LEAVE_LIMIT)
-        if "non-zero exit code" in stack.worker.log_text():
+        # Its job, and not the one that was killed before.
+        endings = [str(line) for line in stack.worker.records() if "non-zero exit code" in str(line)]
+        if any(str(record.get("job_id")) in line for line in endings):
             raise StackError(f"the process of the call, {job.pid}, ended with an error")
         story.tell(f"the process of the call, {job.pid}, ended with code 0")
 
