@@ -6,7 +6,7 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable
 
-from livekit.agents import JobRequest
+from livekit.agents import AssignmentTimeoutError, JobRequest
 from livekit.protocol import agent
 
 from session.joining import JoiningRooms
@@ -51,6 +51,8 @@ class Requests:
         is_full: Whether the worker has no place left, the jobs that are being launched included.
         load_profile: Profile of an agent id, within a second or so: LiveKit waits for 2.5.
         joining: Is told of the jobs that are taken.
+        ask_again: Asks LiveKit for another agent, if the job's room needs one. LiveKit gives a job up when this worker
+            took longer than 2.5 s to answer, tells nobody, and never asks again: the caller would stay alone.
     """
 
     def __init__(
@@ -59,10 +61,12 @@ class Requests:
         is_full: Callable[[], bool],
         load_profile: Callable[[AgentId], Awaitable[Profile]],
         joining: JoiningRooms,
+        ask_again: Callable[[agent.Job], Awaitable[None]],
     ) -> None:
         self._is_full = is_full
         self._load_profile = load_profile
         self._joining = joining
+        self._ask_again = ask_again
         self._n_launching = 0
 
     @property
@@ -101,6 +105,12 @@ class Requests:
                 attributes={AGENT_ID: agent_id, INCARNATION: str(uuid.uuid4())},
             )
             is_launched = True
+        except AssignmentTimeoutError:
+            logger.warning(
+                "LiveKit did not wait for this worker's answer; asking for another agent if a human waits",
+                extra={"action": "job.lost", "room": request.room.name, "job_id": request.id},
+            )
+            await self._ask_again(request.job)
         finally:
             self._n_launching -= 1
             if is_launched:

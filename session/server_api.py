@@ -67,6 +67,16 @@ class ServerApi:
 
     async def humans(self, room_name: str) -> list[Human] | None:
         """The humans on LiveKit's own list, empty for a room that is gone; None when it cannot be had."""
+        participants = await self._participants(room_name)
+        return None if participants is None else humans_among(participants, human_kinds=API_HUMAN_KINDS)
+
+    async def needs_agent(self, room_name: str) -> bool:
+        """Whether a human is in this room and no agent; False when LiveKit's list cannot be had."""
+        participants = await self._participants(room_name) or []
+        has_agent = any(one.kind == api.ParticipantInfo.Kind.AGENT for one in participants)
+        return not has_agent and bool(humans_among(participants, human_kinds=API_HUMAN_KINDS))
+
+    async def _participants(self, room_name: str) -> list[api.ParticipantInfo] | None:
         try:
             answer = await _bounded(
                 self._livekit().room.list_participants(api.ListParticipantsRequest(room=room_name))
@@ -79,7 +89,7 @@ class ServerApi:
         except _FAILURES as error:
             _say_failed("list_participants", error)
             return None
-        return humans_among(answer.participants, human_kinds=API_HUMAN_KINDS)
+        return list(answer.participants)
 
     async def delete_room(self, room_name: str) -> None:
         """Close a room for everyone. A room that is gone already is fine; a failure is logged only.

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import psutil
 from livekit.agents import NOT_GIVEN, AgentServer, JobContext, NotGivenOr
 from livekit.protocol import agent
@@ -27,7 +28,7 @@ from session.joining import JoiningRooms
 from session.leaving import LEAVING_TIMEOUT
 from session.registry_api import registry_api
 from session.requests import Requests
-from session.server_api import is_dispatch_deleted
+from session.server_api import ServerApi, is_dispatch_deleted
 from session.starting import WrongSettingError
 from wire import DEFAULT_PROFILE, AgentId, Command, Order, Outcome, Profile
 
@@ -109,7 +110,10 @@ class Worker(AgentServer):
             else FetchedProfiles(self._registry, folder=state_folder() / "profiles" / profiles.FETCHED)
         )
         self._requests = Requests(
-            is_full=self._is_full, load_profile=self._load_profile, joining=self._joining
+            is_full=self._is_full,
+            load_profile=self._load_profile,
+            joining=self._joining,
+            ask_again=self._ask_again,
         )
         self.rtc_session(run, on_request=self._requests.answer, on_session_end=job.end)
 
@@ -260,6 +264,14 @@ class Worker(AgentServer):
             )
             return
         await super()._handle_termination(msg)
+
+    async def _ask_again(self, job: agent.Job) -> None:
+        server_api = ServerApi(self._settings.livekit_login(), http=aiohttp.ClientSession)
+        try:
+            if await server_api.needs_agent(job.room.name):
+                await server_api.dispatch(job.room.name, agent_name=job.agent_name, metadata=job.metadata)
+        finally:
+            await server_api.aclose()
 
     def _begin_to_beat(self) -> None:
         self._profile = self._stored_profile(DEFAULT_AGENT)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from livekit.agents import JobRequest
+from livekit.agents import AssignmentTimeoutError, JobRequest
 from livekit.agents.job import JobAcceptArguments
 from livekit.protocol import agent, models
 
@@ -48,14 +48,32 @@ async def profile_of(agent_id: AgentId) -> Profile:
     return DEFAULT_PROFILE.model_copy(update={"name": f"Agent {agent_id}"})
 
 
+class AskedAgain:
+    """The jobs that another agent was asked for."""
+
+    def __init__(self) -> None:
+        self.jobs: list[str] = []
+
+    async def append_job(self, job: agent.Job) -> None:
+        self.jobs.append(job.id)
+
+
 def joining_rooms() -> JoiningRooms:
     return JoiningRooms(running=list, on_change=lambda: None)
 
 
 def requests_to(
-    joining: JoiningRooms | None = None, *, is_full: Callable[[], bool] = lambda: False
+    joining: JoiningRooms | None = None,
+    *,
+    is_full: Callable[[], bool] = lambda: False,
+    asked_again: AskedAgain | None = None,
 ) -> Requests:
-    return Requests(is_full=is_full, load_profile=profile_of, joining=joining or joining_rooms())
+    return Requests(
+        is_full=is_full,
+        load_profile=profile_of,
+        joining=joining or joining_rooms(),
+        ask_again=asked_again.append_job if asked_again is not None else AskedAgain().append_job,
+    )
 
 
 async def test_a_room_of_ours_is_taken() -> None:
@@ -145,3 +163,19 @@ async def test_a_refused_room_is_nobodys() -> None:
     await requests_to(joining, is_full=lambda: True).answer(request("agent-7-room")[0])
     await requests_to(joining).answer(request("lobby")[0])
     assert joining.rooms() == ()
+
+
+async def test_a_job_that_livekit_gave_up_is_asked_for_again(caplog: pytest.LogCaptureFixture) -> None:
+    async def accept(_: JobAcceptArguments) -> None:
+        raise AssignmentTimeoutError
+
+    async def reject(_: bool) -> None:
+        raise AssertionError("an accepted job cannot be refused any more")
+
+    job = agent.Job(id="AJ_1", room=models.Room(name="agent-7-room"))
+    joining, asked_again = joining_rooms(), AskedAgain()
+    requests = requests_to(joining, asked_again=asked_again)
+    await requests.answer(JobRequest(job=job, on_reject=reject, on_accept=accept))
+    assert asked_again.jobs == ["AJ_1"]
+    assert (requests.n_launching, joining.rooms()) == (0, ())
+    assert [record.__dict__["action"] for record in caplog.records] == ["job.lost"]
