@@ -21,7 +21,7 @@ from registry.keeping import RoomKeeping
 from registry.running import ProcessControl, run_registry
 from registry.server import Server
 from registry.store import Store, StoreError, sqlite_url
-from rooms.keeping import Intervals
+from rooms.limits import Intervals
 
 logger = logging.getLogger("registry")
 

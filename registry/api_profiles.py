@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from registry.api_answers import Removed, json_response
-from registry.api_requests import WORDS, check_author
+from registry.api_requests import WORDS, check_author, decode_body
 from registry.beats import read_body
 from registry.errors import BadRequestError, UnknownProfileError
 from registry.openapi import answers, takes
@@ -23,7 +23,7 @@ from registry.profile_answers import ProfileView, RegisterBody
 from registry.quoted_ids import unquoted
 from registry.session_records import ProfileRow
 from wire import AgentId, AgentIdError, Profile, ProfileError, parse_agent_id, parse_profile
-from wire.errors import describe
+from wire.texts import is_line, is_text
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def add_profiles(router: APIRouter, *, profiles: ProfileStore, utc: Callable[[],
     @router.post("/agents/register", **_stores(RegisterBody))
     async def register_agent(request: Request) -> Response:
         """Store what an agent is, over what was stored before."""
-        body = _decoded(await read_body(request.receive, limit=MAX_PROFILE_BYTES), RegisterBody)
+        body = decode_body(await read_body(request.receive, limit=MAX_PROFILE_BYTES), RegisterBody)
         try:
             profile = _profile(body.profile)
         except BadRequestError as error:
@@ -113,7 +113,7 @@ def add_profiles(router: APIRouter, *, profiles: ProfileStore, utc: Callable[[],
     async def put_profile(agent_id: _ProfileKey, request: Request, by: _By = "api") -> Response:
         """Store what an agent is. It counts for calls that begin from now on."""
         data = await read_body(request.receive, limit=MAX_PROFILE_BYTES)
-        return await store(agent_id, _profile(_decoded(data, dict[str, Any])), by)
+        return await store(agent_id, _profile(decode_body(data, dict[str, Any])), by)
 
     @router.delete(_PROFILE, tags=["profiles"], responses=answers(Removed, 404))
     async def delete_profile(agent_id: _ProfileKey) -> Response:
@@ -155,13 +155,6 @@ def _parsed(agent_id: str) -> AgentId:
         raise BadRequestError(str(error)) from error
 
 
-def _decoded(data: bytes, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequestError(describe(error, data)) from error
-
-
 def _profile(fields: dict[str, Any]) -> Profile:
     """A profile with nothing in it that is not understood. Raises `BadRequestError`."""
     strange = sorted(fields.keys() - Profile.model_fields.keys())
@@ -172,7 +165,7 @@ def _profile(fields: dict[str, Any]) -> Profile:
         profile = parse_profile(msgspec.json.encode(fields))
     except ProfileError as error:
         raise BadRequestError(str(error)) from error
-    texts = [(where, getattr(profile, where)) for where in ("name", "model", "voice")]
+    texts = [(where, getattr(profile, where)) for where in _LINES]
     texts += [
         ("description", profile.description),
         ("prompt", profile.prompt),
@@ -180,13 +173,9 @@ def _profile(fields: dict[str, Any]) -> Profile:
     ]
     texts += [(f"examples.{number}", text) for number, pair in enumerate(profile.examples) for text in pair]
     for where, text in texts:
-        if text is not None and _has_control(text, allowed="" if where in _LINES else "\t\n\r"):
+        if text is not None and not (is_line(text) if where in _LINES else is_text(text)):
             raise BadRequestError(f"{where}: it holds a control character; leave it out")
     return profile
-
-
-def _has_control(text: str, *, allowed: str) -> bool:
-    return any((ord(char) < 32 and char not in allowed) or 0x7F <= ord(char) < 0xA0 for char in text)
 
 
 def _tag(profile: Profile) -> str:

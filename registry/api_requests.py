@@ -10,13 +10,14 @@ from starlette.requests import Request
 from registry.beats import read_body
 from registry.errors import BadRequestError
 from wire.errors import describe
+from wire.texts import CONTROLS, is_line
 
 MAX_BODY_BYTES = 65_536
 
-_T = TypeVar("_T", bound=msgspec.Struct)
+_T = TypeVar("_T")
 _W = TypeVar("_W", bound="Words")
 
-WORDS = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+WORDS = rf"^[^{CONTROLS}]*[^\s{CONTROLS}][^{CONTROLS}]*$"
 """Something that can be seen, and no control characters. For the schema; `_check` says it in words."""
 
 Reason = Annotated[
@@ -85,10 +86,10 @@ async def read_struct(request: Request, kind: type[_T], *, may_be_empty: bool = 
         TooLargeError: It is over `MAX_BODY_BYTES` long.
     """
     data = await read_body(request.receive, limit=MAX_BODY_BYTES)
-    return decode_struct(data or (b"{}" if may_be_empty else b""), kind)
+    return decode_body(data or (b"{}" if may_be_empty else b""), kind)
 
 
-def decode_struct(data: bytes, kind: type[_T]) -> _T:
+def decode_body(data: bytes, kind: type[_T]) -> _T:
     """A body that was read. Raises `BadRequestError`: it is not JSON, or not of that kind."""
     try:
         return msgspec.json.decode(data, type=kind)
@@ -105,6 +106,6 @@ def _check(where: str, text: str) -> str:
     stripped = text.strip()
     if not stripped:
         raise BadRequestError(f"{where}: {text[:40]!r} is blank; write some words")
-    if not stripped.isprintable() and any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in stripped):
+    if not is_line(stripped):
         raise BadRequestError(f"{where}: {stripped[:40]!r} holds a control character; write one line of text")
     return stripped

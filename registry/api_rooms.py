@@ -18,7 +18,6 @@ from registry.errors import UnknownRoomError
 from registry.openapi import answers, takes
 from registry.quoted_ids import unquoted
 from registry.room_answers import (
-    LINE,
     CloseBody,
     GarbageBody,
     RoomAgents,
@@ -31,6 +30,7 @@ from registry.session_records import RoomEvent
 from registry.sessions import Sessions
 from rooms.tokens import LONGEST, check_text
 from rooms.views import CloseReport, GarbageReport, RoomList, RoomStats, RoomView, WhyView
+from wire.texts import LINE
 
 _ROOMS = "/livekit/rooms"
 _ROOM = _ROOMS + "/{room:path}"

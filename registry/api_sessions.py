@@ -17,23 +17,23 @@ from registry.errors import BadRequestError
 from registry.guests import Asked, look_at, not_keeping, remember
 from registry.openapi import answers, takes
 from registry.quoted_ids import unquoted
-from registry.room_answers import LINE, SessionBody, SessionStarted
+from registry.room_answers import SessionBody, SessionStarted
 from registry.room_keeper import RoomKeeper
 from registry.session_views import SessionList, SessionView, session_view
 from registry.sessions import Sessions
+from rooms.belonging import agent_named_by
 from rooms.tokens import Tokens
 from wire import (
     MAX_REPORT_BYTES,
     AgentId,
-    AgentIdError,
     BeatError,
     Conversation,
     ReportTaken,
     SessionReport,
-    agent_id_in_room,
     decode_report,
     job_metadata,
 )
+from wire.texts import LINE, is_line
 
 MOST_TURNS = 500
 
@@ -53,7 +53,7 @@ async def _unquoted_session(
     ],
 ) -> str:
     session_id = unquoted(session)
-    if not 0 < len(session_id) <= _LONGEST_ID or not _is_line(session_id):
+    if not 0 < len(session_id) <= _LONGEST_ID or not is_line(session_id):
         raise BadRequestError(
             f"session {session_id[:40]!r} is no id; one has 1 to {_LONGEST_ID} characters, and no control character"
         )
@@ -112,12 +112,9 @@ def _agent_for(asked: Asked, *, dispatch: bool | None) -> tuple[AgentId, bool]:
     Raises:
         BadRequestError: None would come.
     """
-    try:
-        comes_by_itself = agent_id_in_room(asked.room) == asked.agent_id
-    except AgentIdError:
-        comes_by_itself = False
     if asked.agent_id is None:
         raise BadRequestError(f"room {asked.room[:80]!r} names no agent; send agentId as well")
+    comes_by_itself = agent_named_by(asked.room) == asked.agent_id
     if dispatch is False and not comes_by_itself:
         raise BadRequestError(
             f"dispatch: room {asked.room[:80]!r} is not named agent-<id>-room, so no agent comes by itself; "
@@ -199,7 +196,7 @@ def _report(data: bytes) -> SessionReport:
         "ended.reason": None if report.ended is None else report.ended.reason,
     }
     for where, text in lines.items():
-        if text is not None and not _is_line(text):
+        if text is not None and not is_line(text):
             raise BadRequestError(f"{where}: {text[:40]!r} holds a control character; leave it out")
     code = None if report.ended is None else report.ended.exit_code
     if code is not None and code not in _EXIT_CODES:
@@ -208,10 +205,6 @@ def _report(data: bytes) -> SessionReport:
     if any(one >= other for one, other in pairwise(numbers)):
         raise BadRequestError(f"turns: their numbers do not grow: {str(numbers)[:80]}")
     return report
-
-
-def _is_line(text: str) -> bool:
-    return not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in text)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

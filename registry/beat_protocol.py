@@ -27,7 +27,6 @@ class _Short:
 
     response_complete = False
     disconnected = False
-    keep_alive = True
 
     def __init__(self) -> None:
         self.body = bytearray()

@@ -6,7 +6,6 @@ A process is known by its number and its host, which every beat tells. What was 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,8 +20,6 @@ from registry.records import Forced, Status
 from registry.session_records import WishRow
 from registry.store import StoreError
 from wire import Said
-
-logger = logging.getLogger(__name__)
 
 _SAME_START = timedelta(seconds=10)
 """By which a process may seem older than the one that started it: two ways of measuring, and beats take their time."""

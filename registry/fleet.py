@@ -26,11 +26,8 @@ from registry.ledger import Ledger
 from registry.records import AgentRow, Forced, Status
 from registry.restoring import restored
 from registry.settling import LIVE, Settling
-from registry.status import TIMED_OUT, Limits, judge, offline_at
+from registry.status import PING_TIMEOUT, TIMED_OUT, Limits, judge, offline_at
 from wire import Beat, BeatError, Said, check_texts, same_facts
-
-PING_TIMEOUT = 4.0
-"""Seconds until a ping on a line counts as unanswered: a line that timed out has been silent for as long."""
 
 
 class Fleet:
@@ -143,7 +140,7 @@ class Fleet:
             agent.is_calm = False
         if beat.sequence <= old.sequence and not facts.is_restored:
             return self.settling.still_unsaved(agent)  # late: a newer one was here before
-        return self._renew(agent, beat, now)
+        return self._take_next(agent, beat, now)
 
     def renew(self, beat: Beat) -> bool:
         """Take a beat that came by a plain request, if all it says is that its agent is still there.
@@ -152,19 +149,12 @@ class Fleet:
             Whether it was taken; if not, nothing has happened, and it is for `take`.
         """
         agent = self._agents.get(beat.agent_id)
-        if agent is None or not agent.is_calm or agent.unsaved is not None or agent.orders:
+        if agent is None or agent.unsaved is not None or agent.orders:
             return False
-        facts = agent.facts
-        old = facts.beat
+        old = agent.facts.beat
         if beat.incarnation != old.incarnation or beat.sequence <= old.sequence:
             return False
-        now = self.clock.monotonic()
-        if not says_nothing_new(facts, beat, now=now, limits=self.limits):
-            return False
-        facts.beat = beat
-        facts.heard_at = now
-        self._ledger.touch(beat.agent_id)
-        return True
+        return self._touch(agent, beat, self.clock.monotonic())
 
     def line_closed(self, agent_id: str, line: Line, how: str) -> None:
         """A line has ended.
@@ -315,16 +305,22 @@ class Fleet:
         agent.orders.clear()
         return self.settling.settle(agent, by="agent", because=_succession(old, beat), note=True)
 
-    def _renew(self, agent: Agent, beat: Beat, now: float) -> asyncio.Future[None] | None:
-        """A beat of the process that is known."""
+    def _touch(self, agent: Agent, beat: Beat, now: float) -> bool:
+        """Take a beat that says nothing new. Returns whether it does; if not, nothing has happened."""
         facts = agent.facts
-        if agent.is_calm and says_nothing_new(facts, beat, now=now, limits=self.limits):
-            facts.beat = beat
-            facts.heard_at = now
-            if agent.unsaved is not None:
-                return self.settling.still_unsaved(agent)
+        if not agent.is_calm or not says_nothing_new(facts, beat, now=now, limits=self.limits):
+            return False
+        facts.beat = beat
+        facts.heard_at = now
+        if agent.unsaved is None:
             self._ledger.touch(beat.agent_id)
-            return None
+        return True
+
+    def _take_next(self, agent: Agent, beat: Beat, now: float) -> asyncio.Future[None] | None:
+        """A beat of the process that is known."""
+        if self._touch(agent, beat, now):
+            return self.settling.still_unsaved(agent)
+        facts = agent.facts
         is_new = facts.is_restored or not same_facts(facts.beat, beat)
         if is_new:
             _check(beat)

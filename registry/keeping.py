@@ -21,8 +21,9 @@ from registry.session_records import ClosureRow, SessionRow
 from registry.store import StoreError
 from rooms.errors import LockError
 from rooms.keeper import Keeper
-from rooms.keeping import Intervals, Keeping
+from rooms.keeping import Keeping
 from rooms.leading import Leadership
+from rooms.limits import Intervals
 from rooms.livekit import LiveKit, LiveKitServer
 from rooms.picture import Closure, SessionSeen
 from wire import AgentIdError, parse_agent_id

@@ -7,7 +7,6 @@ certain.
 from __future__ import annotations
 
 import asyncio
-import logging
 import uuid
 
 from registry.agents import Agent
@@ -15,8 +14,6 @@ from registry.fleet import Fleet
 from registry.orders import Orders
 from registry.room_beats import RoomBeats
 from wire import Command, Order
-
-logger = logging.getLogger(__name__)
 
 GONE = "process_gone"
 

@@ -10,9 +10,7 @@ from registry.api_requests import Author, Reason, Words
 from registry.session_records import RoomEvent
 from rooms.tokens import LONGEST
 from rooms.views import RoomAgentView, RoomEventView
-
-LINE = r"^[^\x00-\x1f\x7f-\x9f]*$"
-"""Without control characters. For the schema; `rooms.tokens` says it in words."""
+from wire.texts import LINE
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST, extra_json_schema={"pattern": LINE})]
 

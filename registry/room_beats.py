@@ -65,10 +65,6 @@ class RoomBeats:
 
     # -- `rooms.beats.Beats`
 
-    @property
-    def is_cut_off(self) -> bool:
-        return self._fleet.cut_off_at is not None
-
     def sessions_in(self, room: str) -> Sequence[SessionSeen]:
         return tuple(self._rooms.get(room, {}).values())
 
@@ -117,8 +113,10 @@ class RoomBeats:
         for room in self._joining.pop(row_id, {}):
             self.on_room(room)
         self._ready.pop(row_id, None)
-        for row_ids in self._workers.values():
+        for machine, row_ids in list(self._workers.items()):
             row_ids.discard(row_id)
+            if not row_ids:
+                del self._workers[machine]
         self._let_go(row_id, "its row has left the page")
 
     def _let_go(self, row_id: str, why: str) -> None:

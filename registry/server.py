@@ -11,11 +11,11 @@ from registry.beat_protocol import Headers, Renew, for_registry
 from registry.guard import Guard
 from registry.line_protocol import LineProtocol
 from registry.running import Registry
+from registry.status import PING_TIMEOUT
 from wire import MAX_FRAME_BYTES
 
 PING_INTERVAL = 3.0
-PING_TIMEOUT = 4.0
-"""Seconds. A dead host is found after their sum at most."""
+"""Seconds between two pings on a line. A dead host is found after it and `PING_TIMEOUT` at most."""
 
 _CLOSE_TIMEOUT = 3
 """Seconds that open requests have when the registry ends."""

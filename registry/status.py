@@ -207,6 +207,9 @@ def ttl_of(beat: Beat, limits: Limits) -> float:
 TIMED_OUT = "its host or the network does not answer"
 """`Facts.line_end` of a line on which pings were not answered: silence, and no sign of the process."""
 
+PING_TIMEOUT = 4.0
+"""Seconds until a ping on a line counts as unanswered: a line that timed out has been silent for as long."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Complaint:

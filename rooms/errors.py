@@ -21,3 +21,8 @@ class LiveKitError(RoomsError):
 
 class LockError(RoomsError):
     """Nobody knows which registry keeps the rooms: the database does not say."""
+
+
+def no_room(name: str) -> NoRoomError:
+    """LiveKit has no room of this name."""
+    return NoRoomError(f"LiveKit has no room {name[:80]!r}; `GET /api/livekit/rooms` lists those it has")

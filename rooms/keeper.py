@@ -5,15 +5,14 @@ It is there in every registry. Where LiveKit's URL and keys are not set, or ROOM
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from rooms.belonging import agent_named_by
 from rooms.collecting import Collecting, garbage_view
 from rooms.decide import decide
-from rooms.errors import NoRoomError, NotKeepingError
+from rooms.errors import NotKeepingError
 from rooms.explaining import explain
 from rooms.history import Event
 from rooms.keeping import Keeping
@@ -30,9 +29,7 @@ from rooms.views import (
     RoomView,
     WhyView,
 )
-from wire import INCARNATION, AgentId, AgentIdError, agent_id_in_room, job_metadata
-
-logger = logging.getLogger(__name__)
+from wire import AgentId, job_metadata
 
 
 class Records(Protocol):
@@ -193,46 +190,8 @@ class Keeper:
             NotKeepingError: No rooms are kept here.
             LiveKitError: It is out of reach, or refuses.
         """
-        keeping = self._leading()
-        await keeping.list_rooms()  # it may have been made, or made anew, a moment ago
-        participants = await keeping.livekit.participants(name)
-        memory = self._memory(name)
-        if participants is None or memory is None:
-            raise NoRoomError(
-                f"LiveKit has no room {name[:80]!r}; `GET /api/livekit/rooms` lists those it has"
-            )
         closure = Closure(by=by, reason=reason, at=self._clock())
-        keeping.closures[memory.sid] = memory.closure = closure
-        await self._records.close(memory.sid, name, closure)
-        self._records.add(
-            Event(
-                at=self._clock(),
-                room=name,
-                sid=memory.sid,
-                kind="closed",
-                text=f"closed by {by}: {reason}",
-                by=by,
-                evidence={"force": force, "participants": len(participants)},
-            )
-        )
-        agents = [one.identity for one in participants if one.is_agent and INCARNATION in one.attributes]
-        asked: list[str] = []
-        if force:
-            for identity in agents:
-                await keeping.livekit.remove(name, identity)
-        else:
-            took = await asyncio.gather(
-                *(keeping.livekit.ask_to_leave(name, identity, reason="operator") for identity in agents)
-            )
-            asked = [identity for identity, is_taken in zip(agents, took, strict=True) if is_taken]
-            memory.told_to_leave |= dict.fromkeys(asked, self._clock())
-        keeping.wake(name)
-        return CloseReport(
-            room=name,
-            asked=tuple(asked),
-            removed=tuple(agents) if force else (),
-            humans_left_there=sum(one.human_role is not None for one in participants),
-        )
+        return await self._leading().close(name, closure, force=force, write_down=self._records.close)
 
     async def collect_garbage(self, *, dry_run: bool, by: str, reason: str) -> GarbageReport:
         """Find what nobody needs, and take away what was found twice.
@@ -271,11 +230,11 @@ class Keeper:
         keeping = self._on()
         if agent_id is not None:
             keeping.expect(name, agent_id)
-        if not metadata and agent_id is not None and _named_agent(name) != agent_id:
+        if not metadata and agent_id is not None and agent_named_by(name) != agent_id:
             metadata = job_metadata(agent_id)  # so that whoever keeps it later knows it, too
         await keeping.livekit.create(name, metadata=metadata)
         keeping.wake(None)
-        if not dispatch or agent_id is None or (not self._agent_name and _named_agent(name) == agent_id):
+        if not dispatch or agent_id is None or (not self._agent_name and agent_named_by(name) == agent_id):
             return None
         return await keeping.livekit.dispatch(name, metadata=job_metadata(agent_id))
 
@@ -316,10 +275,3 @@ class Keeper:
         return memory.listed is not None and (
             memory.agent_id is not None or (room is not None and any(agent.is_ours for agent in room.agents))
         )
-
-
-def _named_agent(room: str) -> AgentId | None:
-    try:
-        return agent_id_in_room(room)
-    except AgentIdError:
-        return None

@@ -1,4 +1,4 @@
-"""Keeps an agent in every room with a human: looks at each room, decides, acts, and looks again."""
+"""Keeps an agent in every room with a human: looks at all rooms, now and whenever something tells of one."""
 
 from __future__ import annotations
 
@@ -6,47 +6,30 @@ import asyncio
 import functools
 import logging
 import math
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Collection
 
-from rooms.acting import Acting
 from rooms.beats import Beats
 from rooms.brake import Brake
-from rooms.decide import Act, Decision, decide
-from rooms.errors import LiveKitError
+from rooms.errors import LiveKitError, no_room
 from rooms.history import Event
-from rooms.judging import State, judge
 from rooms.leading import Leadership
 from rooms.limits import Intervals, KeepLimits
-from rooms.livekit import ListedRoom, LiveKit
+from rooms.listing import Listing
+from rooms.livekit import LiveKit
 from rooms.memory import Memory
-from rooms.phases import phase_of
-from rooms.picture import Answer, Asked, Attempts, Closure, Picture
+from rooms.picture import Closure, Picture
 from rooms.tally import Counts
-from wire import AgentId, AgentIdError, agent_id_in_metadata, agent_id_in_room
-
-__all__ = ["RETURN_GRACE", "Intervals", "Keeping"]
+from rooms.tending import Tending
+from rooms.views import CloseReport
+from wire import AgentId
 
 logger = logging.getLogger(__name__)
 
 _AT_ONCE = 16
 """Rooms that are looked at together."""
 
-RETURN_GRACE = 2.0
-"""Seconds after LiveKit is back in which nobody is missed: agents and humans come back by themselves."""
-
-_FRESH = 0.25
-"""Seconds that a list of participants is new enough to act on."""
-
-_AFTER_ACT = 0.2
-"""Seconds until a room is looked at after an act. One in which nothing comes of it must not use up all of `brake`."""
-
 _LEAST_PAUSE = 0.001
 """Seconds between two turns in which nothing happened."""
-
-
-_HARMLESS = (Act.NOTHING, Act.ASK)
-"""Acts that each registry does, leading or not."""
 
 
 class Keeping:
@@ -74,31 +57,99 @@ class Keeping:
         intervals: Intervals | None = None,
     ) -> None:
         self.livekit = livekit
-        self.beats = beats
         self.leadership = leadership
         self.limits = limits or KeepLimits()
         self.intervals = intervals or Intervals()
-        self.memories: dict[str, Memory] = {}
-        self.clock = clock
+        self._clock = clock
         self.counts = Counts(since=clock())
         self.brake = Brake()
-        self.out_of_reach: str | None = "LiveKit has not been asked yet"
-        """Why LiveKit cannot be asked; None = it can."""
-
-        self.known_agents: dict[str, AgentId] = {}
-        """Which agent belongs into rooms whose names do not say so."""
-
-        self.closures: dict[str, Closure] = {}
-        """By the room's sid: rooms that an operator closed."""
-
-        self._reachable_at = -math.inf
-        self._record = record
-        self._changed = changed
-        self._acting = Acting(livekit, counts=self.counts, record=record)
+        self._listing = Listing(livekit, clock=clock, reach_changed=lambda: changed(""))
+        self._tending = Tending(
+            self._listing,
+            livekit=livekit,
+            beats=beats,
+            leadership=leadership,
+            counts=self.counts,
+            brake=self.brake,
+            record=record,
+            changed=changed,
+            wake=self.wake,
+            clock=clock,
+            limits=self.limits,
+            intervals=self.intervals,
+        )
         self._woken = asyncio.Event()
-        self._wants_rooms = True
         self._next_rooms_at = -math.inf
         self._slots = asyncio.Semaphore(_AT_ONCE)
+
+    # -- what is known
+
+    @property
+    def memories(self) -> dict[str, Memory]:
+        """The rooms, by name."""
+        return self._listing.memories
+
+    @property
+    def known_agents(self) -> dict[str, AgentId]:
+        """Which agent belongs into rooms whose names do not say so."""
+        return self._listing.known_agents
+
+    @property
+    def closures(self) -> dict[str, Closure]:
+        """By the room's sid: rooms that an operator closed."""
+        return self._listing.closures
+
+    @property
+    def out_of_reach(self) -> str | None:
+        """Why LiveKit cannot be asked; None = it can."""
+        return self._listing.out_of_reach
+
+    def new_memory(self, room: str) -> Memory:
+        """What is known of a room that was never seen."""
+        return self._listing.new_memory(room)
+
+    def picture(self, memory: Memory) -> Picture:
+        """Everything that is known of a room now."""
+        return self._tending.picture(memory)
+
+    # -- what operators and programs want
+
+    def expect(self, room: str, agent_id: AgentId) -> None:
+        """Say which agent belongs into a room, whatever its name says."""
+        self._listing.expect(room, agent_id)
+
+    async def close(
+        self,
+        name: str,
+        closure: Closure,
+        *,
+        force: bool,
+        write_down: Callable[[str, str, Closure], Awaitable[None]],
+    ) -> CloseReport:
+        """Let the agents of a room leave, and send none while the room lasts. Humans stay. May be called twice.
+
+        It waits until nobody looks at the room, and nobody does before it is done.
+
+        Args:
+            force: Remove the agents at once, without asking.
+            write_down: Makes it durable, by the room's sid and name, before any agent is touched.
+
+        Raises:
+            NoRoomError: LiveKit has no such room.
+            LiveKitError: It is out of reach, or refuses.
+        """
+        if name not in self.memories:
+            await self.list_rooms()  # it may have been made a moment ago
+        memory = self.memories.get(name)
+        if memory is None:
+            if self.out_of_reach is not None:
+                raise LiveKitError(self.out_of_reach)
+            raise no_room(name)
+        async with memory.lease:
+            await self.list_rooms()  # it may have been made anew a moment ago
+            report = await self._tending.close(memory, closure, force=force, write_down=write_down)
+        self.wake(name)
+        return report
 
     # -- what wakes it
 
@@ -106,7 +157,7 @@ class Keeping:
         """Look now: at a room whose participants may have changed, or, with None, at the list of all rooms."""
         memory = None if room is None else self.memories.get(room)
         if memory is None:
-            self._wants_rooms = True
+            self._listing.is_wanted = True
         else:
             memory.is_stale = True
             memory.look_at = -math.inf
@@ -116,7 +167,7 @@ class Keeping:
         """Look at every room now: a worker came, or this registry leads from now on."""
         for memory in self.memories.values():
             memory.look_at = -math.inf
-        self._wants_rooms = True
+        self._listing.is_wanted = True
         self._woken.set()
 
     # -- the loop
@@ -134,12 +185,12 @@ class Keeping:
             await self._end_tasks()
 
     async def _turn(self) -> None:
-        now = self.clock()
-        if self._wants_rooms or now >= self._next_rooms_at:
-            self._wants_rooms = False
+        now = self._clock()
+        if self._listing.is_wanted or now >= self._next_rooms_at:
+            self._listing.is_wanted = False
             await self.list_rooms()
-            self._next_rooms_at = self.clock() + self.intervals.rooms
-        now = self.clock()
+            self._next_rooms_at = self._clock() + self.intervals.rooms
+        now = self._clock()
         next_at = self._next_rooms_at
         # While LiveKit is out of reach there is nothing to see: the next list of rooms says when it is back.
         for memory in list(self.memories.values()) if self.out_of_reach is None else ():
@@ -154,7 +205,7 @@ class Keeping:
                 next_at = min(next_at, due_at)
         try:
             # A timer may fire one clock resolution early; without a least pause this would spin on the rest.
-            async with asyncio.timeout(max(_LEAST_PAUSE, next_at - self.clock())):
+            async with asyncio.timeout(max(_LEAST_PAUSE, next_at - self._clock())):
                 await self._woken.wait()
         except TimeoutError:
             pass
@@ -166,249 +217,13 @@ class Keeping:
 
     async def list_rooms(self) -> None:
         """Take LiveKit's list of all rooms, if it is in reach."""
-        try:
-            listed = {room.name: room for room in await self.livekit.rooms()}
-        except LiveKitError as error:
-            self._set_reach(str(error))
-            return
-        self._set_reach(None)
-        now = self.clock()
-        for name in listed.keys() - self.memories.keys():
-            self.memories[name] = self.new_memory(name, metadata=listed[name].metadata)
-        for name, memory in list(self.memories.items()):
-            before = memory.listed
-            self._take(memory, listed.get(name), now)
-            if memory.listed is None and before is not None:
-                self._show(memory)
-            if memory.listed is None and not memory.is_busy and now >= memory.deleted_at + 60.0:
-                self.known_agents.pop(name, None)
-                del self.memories[name]
-
-    def _take(self, memory: Memory, listed: ListedRoom | None, now: float) -> None:
-        old = memory.sid
-        memory.list_as(listed, now=now)
-        if old and memory.sid != old:
-            self.known_agents.pop(memory.name, None)
-        if listed is not None and memory.sid != old:
-            memory.agent_id = self._agent_id(memory.name, listed.metadata)
-        memory.closure = self.closures.get(memory.sid)
-        if memory.is_stale or memory.sid != old:
-            memory.look_at = -math.inf
-
-    def new_memory(self, room: str, *, metadata: str = "") -> Memory:
-        """What is known of a room that was never seen.
-
-        Args:
-            metadata: The room's.
-        """
-        return Memory(name=room, agent_id=self._agent_id(room, metadata))
-
-    def _agent_id(self, room: str, metadata: str) -> AgentId | None:
-        """Which agent belongs into a room: whom a session was made for, whom its metadata or its name says."""
-        known = self.known_agents.get(room)
-        if known is not None:
-            return known
-        with suppress(AgentIdError):
-            if (agent_id := agent_id_in_metadata(metadata)) is not None:
-                return agent_id
-        with suppress(AgentIdError):
-            return agent_id_in_room(room)
-        return None
-
-    def expect(self, room: str, agent_id: AgentId) -> None:
-        """Say which agent belongs into a room, whatever its name says."""
-        self.known_agents[room] = agent_id
-        if (memory := self.memories.get(room)) is not None:
-            memory.agent_id = agent_id
-
-    def _set_reach(self, trouble: str | None) -> None:
-        if (trouble is None) is (self.out_of_reach is None):
-            self.out_of_reach = trouble
-            return
-        self.out_of_reach = trouble
-        if trouble is None:
-            self._reachable_at = self.clock()
-            logger.info("LiveKit is in reach", extra={"action": "rooms.livekit_back"})
-        else:
-            logger.warning(
-                "LiveKit is out of reach; no room is touched",
-                extra={"action": "rooms.livekit_lost", "error": trouble},
-            )
-        self._changed("")
-
-    # -- one room
+        for ended in await self._listing.read():
+            self._tending.show(ended)
 
     async def _tend(self, memory: Memory) -> None:
-        """Look at one room, decide, and act. Never twice at once for one room: that is the room's lease."""
-        async with self._slots:
-            try:
-                await self._look_and_act(memory)
-            except LiveKitError as error:
-                logger.warning(
-                    "a room could not be kept; it is tried again",
-                    extra={"action": "rooms.tend_failed", "room": memory.name, "error": str(error)},
-                )
-                memory.is_stale = True
-                memory.look_at = memory.rests_until = self.clock() + 1.0
-                self._wants_rooms = True  # whether LiveKit is out of reach, or this room only
-            except Exception:
-                logger.exception(
-                    "a room could not be kept", extra={"action": "rooms.broke", "room": memory.name}
-                )
-                memory.look_at = memory.rests_until = self.clock() + self.intervals.rooms
-
-    async def _look_and_act(self, memory: Memory) -> None:
-        if memory.is_stale or self.clock() >= memory.seen_at + self.intervals.health:
-            await self._list_participants(memory)
-        decision = self._decide(memory)
-        if decision.act not in _HARMLESS:
-            if not await self._may_act(decision, memory):
-                self._show(memory)
-                return
-            # To be sure of that took a moment, in which the agent may have come, or have been heard again.
-            if memory.is_stale or self.clock() >= memory.seen_at + _FRESH:
-                await self._list_participants(memory)
-            decision = self._decide(memory)
-        if decision.act is Act.ASK:
-            self._ask(decision, memory)
-        elif decision.act is not Act.NOTHING:
-            now = self.clock()
-            is_allowed = self.brake.allow(is_guess=decision.is_guess, n_rooms=len(self.memories), now=now)
-            if is_allowed:
-                await self._acting.act(decision, memory, self.picture(memory), now=now)
-            memory.look_at = min(memory.look_at, now + (_AFTER_ACT if is_allowed else 1.0))
-        self._show(memory)
-
-    async def _list_participants(self, memory: Memory) -> None:
-        if memory.listed is None:
-            memory.is_stale = False
-            memory.seen_at = self.clock()
-            return
-        memory.is_stale = False
-        participants = await self.livekit.participants(memory.name)
-        now = self.clock()
-        if participants is None:
-            self._take(memory, None, now)
-            self._wants_rooms = True
-            return
-        for event in memory.see(participants, now=now):
-            self._record(event)
-        if not participants and memory.listed.n_participants:
-            self._wants_rooms = True  # LiveKit says the same of a room that has ended
-
-    def picture(self, memory: Memory) -> Picture:
-        """Everything that is known of a room now."""
-        agent_id = memory.agent_id
-        if agent_id is None and memory.room is not None:
-            said = next((agent.agent_id for agent in memory.room.agents if agent.agent_id), None)
-            agent_id = memory.agent_id = AgentId(said) if said else None
-        return Picture(
-            name=memory.name,
-            agent_id=agent_id,
-            room=memory.room,
-            sessions=tuple(self.beats.sessions_in(memory.name)),
-            joining_since=self.beats.joining_since(memory.name),
-            closure=memory.closure,
-            attempts=memory.attempts,
-            asked=memory.asked,
-            told_to_leave=memory.told_to_leave,
-            worker_came_at=self.beats.worker_came_at,
-            losses=tuple(memory.losses),
-            vanished=memory.vanished,
-            vanished_at=memory.vanished_at,
-            knows_workers=self.beats.knows_workers,
-        )
-
-    def _decide(self, memory: Memory) -> Decision:
-        now = self.clock()
-        picture = self.picture(memory)
-        decision = decide(picture, now=now, limits=self.limits)
-        self._count(memory, picture, now)
-        memory.decision = decision
-        memory.decided_at = now
-        memory.look_at = -math.inf if memory.is_stale else decision.look_at
-        return decision
-
-    def _count(self, memory: Memory, picture: Picture, now: float) -> None:
-        """See whether an agent that was waited for is there."""
-        room = picture.room
-        if room is None:
-            return
-        states = [judge(agent, picture, now=now, limits=self.limits).state for agent in room.agents]
-        if not any(state in (State.WELL, State.FOREIGN) for state in states):
-            if memory.attempts.n == self.limits.tries and memory.lost_at is not None:
-                self.counts.recoveries_failed += 1
-                memory.lost_at = None
-            return
-        if memory.attempts.n:
-            self.counts.answered(now - memory.attempts.last_at)
-            memory.attempts = Attempts()
-            memory.dispatch_id = None
-        if memory.lost_at is not None:
-            self.counts.recovered(now - memory.lost_at)
-            memory.lost_at = None
-
-    async def _may_act(self, decision: Decision, memory: Memory) -> bool:
-        """Whether this registry may act now; if not, the room is looked at again soon."""
-        now = self.clock()
-        if self.out_of_reach is not None or now < self._reachable_at + RETURN_GRACE:
-            memory.look_at = min(memory.look_at, now + RETURN_GRACE)
-            return False
-        if not self.brake.would_allow(is_guess=decision.is_guess, n_rooms=len(self.memories), now=now):
-            memory.look_at = min(memory.look_at, now + 1.0)
-            return False
-        if not await self.leadership.confirm():
-            memory.look_at = min(memory.look_at, now + self.intervals.rooms)
-            return False
-        return True
-
-    def _ask(self, decision: Decision, memory: Memory) -> None:
-        """Ask agents how they are, beside everything else: a sign of their death must not wait for it."""
-        room = memory.room
-        for agent in () if room is None else room.agents:
-            incarnation = agent.incarnation
-            if agent.identity not in decision.identities or incarnation is None:
-                continue
-            if incarnation not in memory.asking:
-                task = asyncio.create_task(self._hear(memory, agent.identity, incarnation), name="rooms-ask")
-                memory.asking[incarnation] = task
-
-    async def _hear(self, memory: Memory, identity: str, incarnation: str) -> None:
-        try:
-            answer = await self.livekit.ask(memory.name, identity)
-            now, before = self.clock(), memory.asked.get(incarnation)
-            # In a row: a silence of an earlier doubt is not the first of two.
-            silent_since = now
-            if before is not None and now < before.at + self.limits.health_interval:
-                silent_since = min(now, before.silent_since)
-            memory.asked[incarnation] = Asked(
-                answer=answer, at=now, silent_since=silent_since if answer is Answer.SILENT else math.inf
-            )
-        finally:
-            memory.asking.pop(incarnation, None)
-            self.wake(memory.name)
-
-    def _show(self, memory: Memory) -> None:
-        """Settle the room's phase, and tell whoever shows it."""
-        now = self.clock()
-        picture = self.picture(memory)
-        room = memory.room
-        agents = [] if room is None else room.agents
-        judged = [judge(agent, picture, now=now, limits=self.limits) for agent in agents]
-        waiting = any(one.session is not None and one.session.phase == "grace_period" for one in judged)
-        phase = phase_of(
-            n_humans=0 if room is None else len(room.humans),
-            states=[one.state for one in judged],
-            had_human=memory.had_human or waiting,
-            is_joining=picture.joining_since is not None,
-            is_closed=memory.closure is not None,
-        )
-        if phase is not memory.phase:
-            if memory.agent_id is not None:
-                text = f"{memory.phase.value} → {phase.value}"
-                self._record(Event(at=now, room=memory.name, sid=memory.sid, kind="phase", text=text))
-            memory.phase, memory.phase_since = phase, now
-        self._changed(memory.name)
+        """Look at one room, decide, and act, when nobody else acts on it."""
+        async with memory.lease, self._slots:
+            await self._tending.tend(memory)
 
     async def _end_tasks(self) -> None:
         tasks: Collection[asyncio.Task[None]] = [

@@ -130,7 +130,6 @@ class LiveKitServer:
         self._secret = login.api_secret.get_secret_value()
         self._agent_name = agent_name
         self._http: aiohttp.ClientSession | None = None
-        self.n_requests = 0
 
     async def rooms(self) -> list[ListedRoom]:
         answer = await self._bounded(self._rooms.list_rooms(api.ListRoomsRequest()))
@@ -237,7 +236,6 @@ class LiveKitServer:
         return Answer.ANSWERED, answer.payload
 
     async def _bounded(self, call: Awaitable[_T], *, limit: float = REQUEST_TIMEOUT) -> _T:
-        self.n_requests += 1
         try:
             async with asyncio.timeout(limit):
                 return await call

@@ -68,6 +68,8 @@ class Memory:
     """After a look that failed: until when nobody looks again, whatever is to be seen."""
 
     tending: asyncio.Task[None] | None = None
+    lease: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by who looks at it, decides and acts: never two at once."""
 
     @property
     def sid(self) -> str:
@@ -75,8 +77,8 @@ class Memory:
 
     @property
     def is_busy(self) -> bool:
-        """Somebody looks at it, or asks its agents, now."""
-        return self.tending is not None or bool(self.asking)
+        """Somebody looks at it, acts on it, or asks its agents, now."""
+        return self.tending is not None or self.lease.locked() or bool(self.asking)
 
     def list_as(self, listed: ListedRoom | None, *, now: float) -> None:
         """Take LiveKit's word on the room itself."""

@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 from livekit import api
 
 from config import LiveKitLogin
+from rooms.belonging import agent_named_by
 from rooms.errors import RoomsError
 from rooms.livekit import DEPARTURE_TIMEOUT, EMPTY_TIMEOUT
-from wire import CLIENT, COACH, OURS, AgentId, AgentIdError, agent_id_in_room, parse_agent_id, role_of
+from wire import CLIENT, COACH, OURS, AgentId, AgentIdError, parse_agent_id, role_of
+from wire.texts import is_line
 
 TOKEN_LIFE = 3_600.0
 """Seconds that a token can be joined with. Who is in the room by then stays there."""
@@ -57,9 +59,8 @@ def room_for(room: str | None, agent_id: str | None) -> tuple[str, AgentId | Non
             raise GuestError("neither room nor agentId is given; send one of them")
         return f"agent-{wanted}-room", wanted
     check_text("room", room)
-    try:
-        named = agent_id_in_room(room)
-    except AgentIdError:
+    named = agent_named_by(room)
+    if named is None:
         return room, wanted
     if wanted is not None and wanted != named:
         raise GuestError(
@@ -110,7 +111,7 @@ def check_text(what: str, text: str) -> None:
         )
     if not text.strip():
         raise GuestError(f"{what}: {text!r} is blank; write some letters")
-    if any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in text):
+    if not is_line(text):
         raise GuestError(f"{what}: {_shown(text)} holds a control character; leave it out")
 
 

@@ -13,6 +13,7 @@ from cli.client import Client, Query
 from cli.errors import UsageError
 from cli.finding import find_agent
 from cli.listing import agents_table, facts_of, history_table, in_order, notices, totals
+from cli.options import AgentName, AsJson, Live
 from cli.reach import Url, open_client
 from cli.terminal import clean, err, print_json, print_table
 from cli.watching import watch
@@ -31,17 +32,13 @@ class Kind(enum.StrEnum):
 
 app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the registry's JSON.")]
-
 
 @app.callback()
 def list_agents(
     context: typer.Context,
     *,
     as_json: AsJson = False,
-    live: Annotated[
-        bool, typer.Option("--watch", "-w", help="Keep the table current, until Ctrl-C.")
-    ] = False,
+    live: Live = False,
     status: Annotated[
         list[str] | None, typer.Option("--status", help="Only these: several with commas, or repeat it.")
     ] = None,
@@ -80,7 +77,7 @@ def list_agents(
 def show(
     context: typer.Context,
     *,
-    agent: Annotated[str, typer.Argument(metavar="ID", help="Id, or a name that only one agent has.")],
+    agent: AgentName,
     as_json: AsJson = False,
     changes: Annotated[
         int, typer.Option("--history", min=0, max=500, help="Changes of status to show.")
@@ -95,7 +92,7 @@ def show(
 def logs(
     context: typer.Context,
     *,
-    agent: Annotated[str, typer.Argument(metavar="ID", help="Id, or a name that only one agent has.")],
+    agent: AgentName,
     keep_on: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     url: Url = None,
 ) -> None:

@@ -9,11 +9,11 @@ import typer
 
 from cli.client import Client
 from cli.finding import find_agent
+from cli.options import AgentName, Kill
 from cli.reach import Url, open_client, who
 from cli.stopping import stop_it
 from cli.terminal import one_line
 
-AgentId = Annotated[str, typer.Argument(metavar="ID", help="Id, or a name that only one agent has.")]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; it stands in the agent's history.")]
 
 
@@ -26,9 +26,9 @@ def add_to(app: typer.Typer) -> None:
 def stop(
     context: typer.Context,
     *,
-    agent: AgentId,
+    agent: AgentName,
     reason: Reason,
-    force: Annotated[bool, typer.Option("--force", help="Kill it; its calls end at once.")] = False,
+    force: Kill = False,
     url: Url = None,
 ) -> None:
     """Ask an agent to end now.
@@ -38,12 +38,12 @@ def stop(
     asyncio.run(stop_it(open_client(context, url), agent, reason=reason, force=force))
 
 
-def drain(context: typer.Context, agent: AgentId, reason: Reason, url: Url = None) -> None:
+def drain(context: typer.Context, agent: AgentName, reason: Reason, url: Url = None) -> None:
     """Ask an agent to end when its work is done."""
     asyncio.run(_order(open_client(context, url), agent, "drain", reason))
 
 
-def leave(context: typer.Context, agent: AgentId, reason: Reason, url: Url = None) -> None:
+def leave(context: typer.Context, agent: AgentName, reason: Reason, url: Url = None) -> None:
     """Ask the agent of a call to leave its room."""
     asyncio.run(_order(open_client(context, url), agent, "leave", reason))
 
@@ -51,7 +51,7 @@ def leave(context: typer.Context, agent: AgentId, reason: Reason, url: Url = Non
 def remove(
     context: typer.Context,
     *,
-    agent: AgentId,
+    agent: AgentName,
     reason: Reason,
     even_alive: Annotated[
         bool, typer.Option("--force", help="Even one that is alive; it comes back.")

@@ -9,6 +9,7 @@ import typer
 
 from cli.client import Client
 from cli.errors import CommandError, UsageError
+from cli.options import AsJson, Kill
 from cli.process_api import Supervised
 from cli.process_listing import process_line, processes_table
 from cli.reach import Url, open_client, who
@@ -25,7 +26,7 @@ Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; it stands in t
 def processes(
     context: typer.Context,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the registry's JSON.")] = False,
+    as_json: AsJson = False,
     url: Url = None,
 ) -> None:
     """List the processes that the registry may start on its host."""
@@ -53,7 +54,7 @@ def stop(
     *,
     process: Annotated[str, typer.Argument(metavar="ID", help="Id of a process, or of an agent.")],
     reason: Reason = BY_HAND,
-    force: Annotated[bool, typer.Option("--force", help="Kill it; its calls end at once.")] = False,
+    force: Kill = False,
     url: Url = None,
 ) -> None:
     """Stop a process on the registry's host, or else an agent.

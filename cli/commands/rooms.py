@@ -12,6 +12,7 @@ from cli.client import Client
 from cli.errors import RefusedError, UnreachableError, UsageError
 from cli.explaining import answer_line, events_table, facts_table, next_line
 from cli.listing import notices
+from cli.options import AsJson, Live
 from cli.reach import Url, open_client, who
 from cli.room_answers import Closed, Collection
 from cli.room_listing import keeper_lines, room_totals, rooms_in_order, rooms_table
@@ -23,7 +24,6 @@ HUMAN_WAITS = 1
 """Exit code of `why`: a human is there, and no agent."""
 
 RoomName = Annotated[str, typer.Argument(metavar="ROOM", help="Name of the room, like agent-1-room.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the registry's JSON.")]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; it stands in the room's history.")]
 
 
@@ -31,9 +31,7 @@ def rooms(
     context: typer.Context,
     *,
     as_json: AsJson = False,
-    live: Annotated[
-        bool, typer.Option("--watch", "-w", help="Keep the table current, until Ctrl-C.")
-    ] = False,
+    live: Live = False,
     with_identities: Annotated[
         bool, typer.Option("--identities", help="Name the humans instead of counting them.")
     ] = False,

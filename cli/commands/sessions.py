@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.client import Client
+from cli.options import AsJson
 from cli.reach import Url, open_client
 from cli.session_listing import sessions_table
 from cli.terminal import err, print_json, print_table
@@ -20,7 +21,7 @@ def sessions(
     agent: Annotated[str | None, typer.Option("--agent", metavar="ID", help="Only of this agent.")] = None,
     only_open: Annotated[bool, typer.Option("--open", help="Only those that have not ended.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=500, help="So many, the newest.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the registry's JSON.")] = False,
+    as_json: AsJson = False,
     url: Url = None,
 ) -> None:
     """List sessions, the newest first: how long they lasted, and how they ended."""

@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from registry.agents import Agent
-from registry.errors import BadRequestError, RegistryError
+from registry.errors import RegistryError
 from registry.page import act_answers
-from registry.page.acts import FORCIBLE, WORDS, Act, act_of, carry_out, parse_wish
+from registry.page.acts import FORCIBLE, WORDS, Act, carry_out, parse_wish
 from registry.page.addresses import agent_path
-from registry.page.forms import read_form
+from registry.page.forms import parse_act, read_form
 from registry.page.listing import address, parse_text
 from registry.records import Status
 from registry.running import Registry
@@ -54,9 +54,7 @@ def act_router(registry: Registry) -> APIRouter:
 
 def _whom_and_what(registry: Registry, values: Mapping[str, str]) -> tuple[Agent, Act]:
     """Raises `RegistryError`: there is no such agent, or no such act."""
-    act = act_of(values.get("act", ""))
-    if act is None:
-        raise BadRequestError("there is no such act; load the page anew, it may be of another version")
+    act = parse_act(values, Act)
     return registry.fleet.get(values.get("id", "")), act
 
 

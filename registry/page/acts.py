@@ -95,11 +95,6 @@ class Wish:
     """Of REMOVE only: it may still live."""
 
 
-def act_of(text: str) -> Act | None:
-    """The act of that name."""
-    return next((act for act in Act if act.value == text), None)
-
-
 def possible(agent: Agent) -> list[Act]:
     """What makes sense for an agent as it is, in the order of the menu."""
     acts = []

@@ -137,6 +137,11 @@ def of_room(room: str) -> str:
     return address(Query(room=room))
 
 
+def of_host(host: str) -> str:
+    """The address of the agents of one host."""
+    return address(Query(host=host))
+
+
 def unfiltered(query: Query) -> str:
     """The address of all agents in the same order."""
     return address(Query(sort=query.sort))

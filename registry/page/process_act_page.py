@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from registry.children import Children
-from registry.errors import BadRequestError, RegistryError
+from registry.errors import RegistryError
 from registry.page import act_answers
 from registry.page.addresses import process_path
-from registry.page.forms import read_form
-from registry.page.process_acts import PROCESS_WORDS, ProcessAct, carry_out_on, process_act_of
+from registry.page.forms import parse_act, read_form
+from registry.page.process_acts import PROCESS_WORDS, ProcessAct, carry_out_on
 from registry.page.processes_page import find
 from registry.page.reasons import parse_why
 from registry.page.sources import Process, processes_of
@@ -53,9 +53,7 @@ def process_act_router(registry: Registry) -> APIRouter:
 
 def _which(registry: Registry, values: Mapping[str, str]) -> tuple[Children, Process | None, ProcessAct]:
     """Raises `RegistryError`: nobody starts processes here, or there is no such process or act."""
-    act = process_act_of(values.get("act", ""))
-    if act is None:
-        raise BadRequestError("there is no such act; load the page anew, it may be of another version")
+    act = parse_act(values, ProcessAct)
     children = registry.children
     if children is None:
         raise _NoProcessError("this registry starts no processes")

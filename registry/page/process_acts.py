@@ -61,11 +61,6 @@ class NotDoneError(RegistryError):
     http_status = 409
 
 
-def process_act_of(text: str) -> ProcessAct | None:
-    """The act of that name."""
-    return next((act for act in ProcessAct if act.value == text), None)
-
-
 def possible_for(process: Process) -> list[ProcessAct]:
     """What makes sense for a process as it is, in the order of the buttons."""
     match process.now.state:

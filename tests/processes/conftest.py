@@ -15,9 +15,12 @@ from typing import Any
 import psutil
 import pytest
 
-from processes import Ended, Supervisor
+from processes import Ended, State, Supervisor
 from tests.processes.fakes import MemoryWishes
 from tests.processes.programs import program
+
+ANN: Any = {"by": "ann", "reason": "test"}
+"""Who asks the supervisor for something, and why."""
 
 
 class Host:
@@ -94,3 +97,15 @@ def is_alive(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def state(supervisor: Supervisor, process_id: str = "a") -> State:
+    return supervisor.snapshot(process_id).state
+
+
+async def here(supervisor: Supervisor, process_id: str = "a") -> int:
+    """Wait until the process has said `here`; its number."""
+    await until(lambda: "here" in supervisor.lines(process_id, 500))
+    pid = supervisor.snapshot(process_id).pid
+    assert pid is not None
+    return pid

@@ -1,36 +1,20 @@
-"""A supervisor with real processes: what operators ask for, what the file says, and what outlives the registry."""
+"""What operators ask of a supervisor, with real processes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import signal
-import sys
 import time
-from typing import Any
 
 import psutil
 import pytest
 
-from processes import ClosingError, Ended, State, Supervisor, UnknownProcessError
-from tests.processes.conftest import Host, is_alive, until
-from tests.processes.programs import POLITE, RUN, STUBBORN, parent, program
+from processes import ClosingError, Ended, State, UnknownProcessError
+from tests.processes.conftest import ANN, Host, here, is_alive, state, until
+from tests.processes.programs import POLITE, RUN, STUBBORN
 
 pytestmark = pytest.mark.timeout(20)  # real processes take real time
-
-ANN: Any = {"by": "ann", "reason": "test"}
-
-
-def state(supervisor: Supervisor, process_id: str = "a") -> State:
-    return supervisor.snapshot(process_id).state
-
-
-async def here(supervisor: Supervisor, process_id: str = "a") -> int:
-    """Wait until the process has said `here`; its number."""
-    await until(lambda: "here" in supervisor.lines(process_id, 500))
-    pid = supervisor.snapshot(process_id).pid
-    assert pid is not None
-    return pid
 
 
 # -- starting and ending
@@ -166,226 +150,7 @@ async def test_the_end_has_a_limit(host: Host) -> None:
     assert not any(map(is_alive, pids))
 
 
-# -- what ends by itself
-
-
-async def test_a_crash_is_waited_out_and_started_again(host: Host) -> None:
-    host.define(a="import time\ntime.sleep(0.1)\nraise SystemExit(3)")
-    supervisor = await host.open()
-    await until(lambda: state(supervisor) is State.BACKOFF)
-    shown = supervisor.snapshot("a")
-    assert (shown.exit_code, shown.pid, shown.restarts, shown.is_wanted) == (3, None, 0, True)
-    assert shown.trouble is not None
-    assert "ended with exit code 3" in shown.trouble
-    assert shown.retry_at is not None
-    await until(lambda: supervisor.snapshot("a").restarts == 1)
-    await until(lambda: len(host.ended) == 2)
-    assert host.ended[0].pid != host.ended[1].pid
-    between = host.ended[1].started_at - host.ended[0].started_at
-    assert 1.0 <= between.total_seconds() < 3.0
-
-
-async def test_a_stop_during_back_off_ends_the_waiting(host: Host) -> None:
-    host.define(a="import sys\nsys.exit(3)")
-    supervisor = await host.open()
-    await until(lambda: state(supervisor) is State.BACKOFF)
-    shown = await supervisor.stop("a", **ANN)
-    assert (shown.state, shown.retry_at, shown.trouble) == (State.STOPPED, None, None)
-
-
-async def test_exit_code_0_is_no_reason_to_start_again_unless_that_is_said(host: Host) -> None:
-    host.define(a="import sys\nsys.exit(0)", b={"command": "import sys\nsys.exit(0)", "restart": "always"})
-    supervisor = await host.open()
-    await until(lambda: state(supervisor) is State.EXITED)
-    assert supervisor.snapshot("a").trouble is None
-    await until(lambda: state(supervisor, "b") is State.BACKOFF)
-
-
-async def test_a_signal_from_elsewhere_is_told_by_its_name(host: Host) -> None:
-    host.define(a={"command": RUN, "restart": "never"})
-    supervisor = await host.open()
-    pid = await here(supervisor)
-    psutil.Process(pid).kill()
-    await until(lambda: state(supervisor) is State.EXITED)
-    assert supervisor.snapshot("a").trouble == f"process {pid} was ended by SIGKILL"
-
-
-@pytest.mark.parametrize(
-    ("keys", "words"),
-    [
-        ({"command": "no-such-program"}, "'no-such-program' is not on PATH"),
-        ({"command": "/no/such/program"}, "/no/such/program is not there"),
-        ({"command": "./agents.toml"}, "agents.toml may not be executed"),
-        ({"command": ["true"], "cwd": "/no/such/folder"}, "/no/such/folder is not there"),
-        ({"command": ["true"], "env": {"PATH": "/no"}}, "'true' is not on PATH"),
-    ],
-    ids=["no program", "no file", "no permission", "no folder", "a PATH of its own"],
-)
-async def test_what_cannot_be_started_says_why_and_is_tried_again_later(
-    host: Host, keys: dict[str, object], words: str
-) -> None:
-    host.define(a=keys)
-    supervisor = await host.open()
-    await until(lambda: state(supervisor) is State.BACKOFF)
-    shown = supervisor.snapshot("a")
-    assert words in (shown.trouble or "")
-    assert (shown.pid, shown.exit_code) == (None, None)
-    assert shown.retry_at is not None
-    assert any(words in line for line in supervisor.lines("a", 500))
-
-
-async def test_a_file_that_is_no_program_is_told_too(host: Host) -> None:
-    broken = host.file.with_name("broken")
-    broken.write_bytes(b"\x7fELF nonsense")
-    broken.chmod(0o755)
-    host.define(a={"command": "./broken", "restart": "never"})
-    supervisor = await host.open()
-    await until(lambda: state(supervisor) is State.EXITED)
-    assert f"{broken} cannot be started" in (supervisor.snapshot("a").trouble or "")
-
-
-# -- what a process started itself
-
-
-async def grandchild(supervisor: Supervisor, process_id: str = "a") -> int:
-    """The number that a `parent` says."""
-    await until(lambda: any(line.isdigit() for line in supervisor.lines(process_id, 500)))
-    return next(int(line) for line in supervisor.lines(process_id, 500) if line.isdigit())
-
-
-async def test_grandchildren_are_asked_to_end_with_it(host: Host) -> None:
-    host.define(a=parent(RUN))
-    supervisor = await host.open()
-    pid = await grandchild(supervisor)
-    await supervisor.stop("a", **ANN)
-    await until(lambda: state(supervisor) is State.STOPPED)
-    assert not is_alive(pid)
-
-
-async def test_grandchildren_that_outlive_it_are_ended(host: Host) -> None:
-    host.define(a={"command": parent(RUN, ends_with=0)})
-    supervisor = await host.open()
-    pid = await grandchild(supervisor)
-    await until(lambda: state(supervisor) is State.EXITED)
-    await until(lambda: not is_alive(pid))
-
-
-async def test_force_kills_grandchildren_that_ignore_sigterm(host: Host) -> None:
-    host.define(a=parent(STUBBORN))
-    supervisor = await host.open()
-    pid = await grandchild(supervisor)
-    await supervisor.stop("a", **ANN, force=True)
-    await until(lambda: state(supervisor) is State.STOPPED)
-    assert not is_alive(pid)
-
-
-async def test_force_cuts_the_wait_for_grandchildren_short(host: Host) -> None:
-    host.define(a=parent(STUBBORN))
-    supervisor = await host.open()
-    pid = await grandchild(supervisor)
-    await supervisor.stop("a", **ANN)
-    await until(lambda: bool(host.ended))
-    assert is_alive(pid)
-    assert state(supervisor) is State.STOPPING  # all of it has to go before it is stopped
-    await supervisor.stop("a", **ANN, force=True)
-    await until(lambda: state(supervisor) is State.STOPPED)
-    assert not is_alive(pid)
-
-
-async def test_a_grandchild_is_found_and_killed_alone(host: Host) -> None:
-    host.define(a=parent(RUN))
-    supervisor = await host.open()
-    pid = await grandchild(supervisor)
-    leader = supervisor.snapshot("a").pid
-    assert leader is not None
-    for number in (pid, leader):
-        found = supervisor.find(number)
-        assert found is not None
-        assert (found.process_id, found.leader) == ("a", leader)
-    assert supervisor.kill_member(pid)
-    await until(lambda: not is_alive(pid))
-    assert is_alive(leader)
-
-
-async def test_nobody_elses_process_is_found_or_killed(host: Host) -> None:
-    host.define(a=RUN)
-    supervisor = await host.open()
-    leader = await here(supervisor)
-    other = await asyncio.create_subprocess_exec(*program(RUN), stdout=asyncio.subprocess.DEVNULL)
-    for pid in (other.pid, psutil.Process().pid, 1, 0, -1, 2**40, 2**70):
-        assert supervisor.find(pid) is None
-        assert not supervisor.kill_member(pid)
-    assert not supervisor.kill_member(leader)  # that is for `stop`
-    assert other.returncode is None
-    other.kill()
-    await other.wait()
-
-
-# -- what it gets and says
-
-
-async def test_it_gets_the_environment_its_own_variables_and_its_folder(host: Host) -> None:
-    text = "import os\nprint(os.environ['ONE'], os.environ['TWO'], os.getcwd())"
-    host.define(a={"command": text, "env": {"TWO": "2"}})
-    supervisor = await host.open(environment={"ONE": "1", "TWO": "1"})
-    await until(lambda: state(supervisor) is State.EXITED)
-    assert f"1 2 {host.file.parent}" in supervisor.lines("a", 500)
-
-
-async def test_secrets_are_shown_nowhere(host: Host) -> None:
-    text = "import os\nprint('said', os.environ['MY_TOKEN'], os.environ['API_KEY'])\n# hunter2"
-    host.define(
-        a={"command": [*program(text), "hunter2", "--password", "pass-word"], "env": {"MY_TOKEN": "hunter2"}}
-    )
-    supervisor = await host.open(environment={"API_KEY": "of-the-registry"})
-    await until(lambda: state(supervisor) is State.EXITED)
-    assert "said *** ***" in supervisor.lines("a", 500)
-    command = supervisor.snapshot("a").command
-    assert "***" in command
-    assert "hunter2" not in command
-    assert "pass-word" not in command
-
-
-async def test_python_is_the_registrys_own(host: Host) -> None:
-    host.define(a={"command": ["python", "-c", "import sys; print(sys.prefix)"]})
-    supervisor = await host.open()
-    await until(lambda: state(supervisor) is State.EXITED)
-    assert sys.prefix in supervisor.lines("a", 500)
-
-
-async def test_a_process_that_writes_without_end_hurts_nobody(host: Host) -> None:
-    host.define(a="import sys\nwhile True: sys.stdout.write('x' * 100_000)", b=RUN)
-    supervisor = await host.open()
-    await here(supervisor, "b")
-    await supervisor.stop("a", **ANN)
-    await until(lambda: state(supervisor) is State.STOPPED)
-
-
-async def test_every_change_is_told(host: Host) -> None:
-    host.define(a=RUN)
-    supervisor = await host.open()
-    await here(supervisor)
-    host.changed.clear()
-    await supervisor.stop("a", **ANN)
-    await until(lambda: state(supervisor) is State.STOPPED)
-    await until(lambda: host.changed.count("a") >= 2)
-
-
-async def test_a_fault_of_ours_does_not_end_the_care(host: Host, caplog: pytest.LogCaptureFixture) -> None:
-    def fail(_: Ended) -> None:
-        raise RuntimeError("a fault")
-
-    host.define(a=POLITE)
-    supervisor = await host.open(ended=fail)
-    await here(supervisor)
-    await supervisor.stop("a", **ANN)
-    await until(lambda: state(supervisor) is State.STOPPED)
-    assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
-        "a process could not be looked after"
-    ]
-
-
-# -- what operators want, over restarts
+# -- over restarts
 
 
 async def test_stopped_stays_stopped_and_started_stays_started(host: Host) -> None:
@@ -419,67 +184,28 @@ async def test_a_wish_that_cannot_be_kept_is_done_told_and_kept_later(
     assert [wish.is_wanted for wish in host.wishes.load()] == [False]
 
 
-# -- the file
+# -- care
 
 
-async def test_a_new_definition_is_started(host: Host) -> None:
-    supervisor = await host.open()
-    assert supervisor.snapshots() == []
-    assert supervisor.trouble is None
+async def test_every_change_is_told(host: Host) -> None:
     host.define(a=RUN)
-    await supervisor.look()
+    supervisor = await host.open()
     await here(supervisor)
+    host.changed.clear()
+    await supervisor.stop("a", **ANN)
+    await until(lambda: state(supervisor) is State.STOPPED)
+    await until(lambda: host.changed.count("a") >= 2)
 
 
-async def test_the_file_is_read_again_by_itself(host: Host) -> None:
-    supervisor = await host.open()
-    host.define(a=RUN)
-    await until(lambda: bool(supervisor.snapshots()))
+async def test_a_fault_of_ours_does_not_end_the_care(host: Host, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_: Ended) -> None:
+        raise RuntimeError("a fault")
 
-
-async def test_a_broken_file_ends_nothing(host: Host, caplog: pytest.LogCaptureFixture) -> None:
-    host.define(a=RUN)
-    supervisor = await host.open()
-    pid = await here(supervisor)
-    host.write("[agents")
-    with caplog.at_level(logging.WARNING):
-        await supervisor.look()
-    assert "not TOML" in (supervisor.trouble or "")
-    assert is_alive(pid)
-    assert supervisor.snapshot("a").is_wanted
-
-
-async def test_a_changed_definition_counts_from_the_next_start(host: Host) -> None:
-    host.define(a=RUN)
-    supervisor = await host.open()
-    pid = await here(supervisor)
-    host.define(a=RUN + "\n# another")
-    await supervisor.look()
-    assert "restart it" in (supervisor.snapshot("a").trouble or "")
-    assert supervisor.snapshot("a").pid == pid
-    await supervisor.restart("a", **ANN)
-    await until(lambda: supervisor.snapshot("a").pid not in (None, pid))
-    assert supervisor.snapshot("a").trouble is None
-
-
-async def test_a_definition_that_is_taken_out_ends_its_process(host: Host) -> None:
-    host.define(a=POLITE, b=RUN)
-    supervisor = await host.open()
-    pid = await here(supervisor)
-    host.define(b=RUN)
-    await supervisor.look()
-    assert is_alive(pid)  # not before it is sure
-    await until(lambda: not is_alive(pid))
-    await until(lambda: [one.process_id for one in supervisor.snapshots()] == ["b"])
-
-
-async def test_a_file_that_is_empty_for_a_moment_ends_nothing(host: Host) -> None:
-    host.define(a=RUN)
-    supervisor = await host.open()
-    pid = await here(supervisor)
-    host.write("")
-    await supervisor.look()
-    host.define(a=RUN)
-    await supervisor.look()
-    assert supervisor.snapshot("a").pid == pid
-    assert supervisor.snapshot("a").state in (State.STARTING, State.RUNNING)
+    host.define(a=POLITE)
+    supervisor = await host.open(ended=fail)
+    await here(supervisor)
+    await supervisor.stop("a", **ANN)
+    await until(lambda: state(supervisor) is State.STOPPED)
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
+        "a process could not be looked after"
+    ]

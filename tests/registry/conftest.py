@@ -17,6 +17,7 @@ from registry.app import create_app
 from registry.running import Registry, run_registry
 from registry.server import Server
 from registry.store import Store, sqlite_url
+from tests.registry.room_parts import FakeKeeper
 
 Start = Callable[..., Awaitable[Registry]]
 """Starts a registry; takes the options of `run_registry`, and `store` for another one than the fixture's."""
@@ -89,6 +90,11 @@ async def serve() -> AsyncIterator[Serve]:
 async def url(registry: Registry, serve: Serve) -> str:
     """A server of `registry`."""
     return await serve(registry)
+
+
+@pytest.fixture
+def keeper() -> FakeKeeper:
+    return FakeKeeper()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from registry.store import Store
+from tests.registry.conftest import Connect, Start
 from tests.registry.room_parts import FakeClock, code, message, room_api
 from wire import DEFAULT_PROFILE, Profile
 
@@ -181,3 +182,13 @@ async def test_only_agents_that_rooms_can_name_have_profiles(
 @pytest.mark.parametrize("by", ["", "  ", "x" * 81, "a\nb"])
 async def test_who_stores_a_profile_has_a_name(client: httpx.AsyncClient, by: str) -> None:
     assert code(await client.put(PATH, json=a_profile(), params={"by": by})) == (400, "bad_request")
+
+
+async def test_profiles_are_not_taken_for_agents(start: Start, connect: Connect) -> None:
+    client = connect(await start())
+    assert code(await client.get("/api/agents/7/profile")) == (404, "unknown_profile")
+    assert (await client.put("/api/agents/7/profile", json={"prompt": "x"})).status_code == 201
+    assert (await client.get("/api/agents/7/profile")).json()["agentId"] == "7"
+    assert code(await client.get("/api/agents/7")) == (404, "unknown_agent")
+    assert code(await client.get("/api/agents/register")) == (404, "unknown_agent")
+    assert code(await client.post("/api/agents/7/profile", json={})) == (405, "method")

@@ -21,11 +21,6 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def keeper() -> FakeKeeper:
-    return FakeKeeper()
-
-
-@pytest.fixture
 def sessions(store: Store, clock: FakeClock) -> Sessions:
     return Sessions(store.sessions, clock=clock.clock, history_days=30, journal_days=30)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -11,45 +10,19 @@ from typing import Any
 
 import pytest
 
-from config import cache_folder
 from registry.running import Registry
 from tests.registry.beats import a_beat
 from tests.registry.conftest import Serve, Start
+from tests.registry.npm import installed
 
 pytestmark = pytest.mark.timeout(120)  # the first one installs it
-
-SOURCES = Path(__file__).parent / "trpc_client"
 
 
 @pytest.fixture(scope="session")
 def trpc_client() -> Path:
-    """Its folder, installed from the lock file once for each version of it."""
-    assert shutil.which("npm"), "Node.js with npm is needed to test with the official tRPC client: nodejs.org"
-    names = ("package.json", "package-lock.json", ".npmrc", "calls.mjs")
-    contents = b"".join((SOURCES / name).read_bytes() for name in names)
-    folder = cache_folder() / f"trpc-client-{hashlib.sha256(contents).hexdigest()[:12]}"
-    if not (folder / "calls.mjs").exists():
-        asyncio.run(_install(folder, names))
-    return folder
-
-
-async def _install(folder: Path, names: tuple[str, ...]) -> None:
-    new = folder.with_name(folder.name + ".new")
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    for name in names:
-        shutil.copy(SOURCES / name, new)
-    npm = await asyncio.create_subprocess_exec(
-        "npm",
-        "ci",
-        "--no-progress",
-        cwd=new,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await npm.communicate()
-    assert npm.returncode == 0, f"npm ci failed:\n{said.decode()}"
-    new.rename(folder)
+    """Its folder."""
+    assert shutil.which("node"), "Node.js is needed to test with the official tRPC client: nodejs.org"
+    return installed(Path(__file__).parent / "trpc_client")
 
 
 async def ask(

@@ -24,6 +24,11 @@ ROOM = "agent-1-room"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+def now() -> float:
+    """On the test's virtual clock."""
+    return asyncio.get_running_loop().time()
+
+
 class FakeLock:
     """`rooms.leading.Lock`. Nobody else wants it, until a test says so."""
 
@@ -76,10 +81,9 @@ class FakeBeats:
 
     def say(self, room: str, incarnation: str, health: Health = Health.ALIVE, **fields: Any) -> None:
         """An agent beats, or ceases to: from now on its health is so."""
-        now = asyncio.get_running_loop().time()
         told = self.sessions.setdefault(room, {})
         old = told.get(incarnation)
-        since = old.since if old is not None and old.health is health else now
+        since = old.since if old is not None and old.health is health else now()
         told[incarnation] = replace(a_session(incarnation, health), **({"since": since} | fields))
 
     def sessions_in(self, room: str) -> Sequence[SessionSeen]:

@@ -177,6 +177,39 @@ async def test_closing_asks_the_agent_to_leave_and_leaves_the_human() -> None:
         assert list(s.records.closed) == [s.livekit.made[ROOM].sid]
 
 
+async def test_a_room_is_closed_when_nobody_acts_on_it_any_more() -> None:
+    async with stage() as s:
+        await s.in_a_call()
+        s.livekit.held = asyncio.Event()
+        s.keeping.wake(ROOM)
+        await asyncio.sleep(0.1)
+        memory = s.keeping.memories[ROOM]
+        assert memory.lease.locked()
+        closing = asyncio.create_task(s.keeper.close(ROOM, by="ann", reason="a test", force=True))
+        await asyncio.sleep(1)
+        assert (s.livekit.done(), memory.closure) == ([], None)
+        s.livekit.held.set()
+        report = await closing
+        assert (report.removed, s.livekit.done()) == (("ai-1-a",), [("remove", "ai-1-a")])
+        assert not memory.lease.locked()
+
+
+async def test_nobody_acts_on_a_room_while_it_is_closed() -> None:
+    async with stage() as s:
+        await s.in_a_call()
+        s.livekit.held = asyncio.Event()
+        closing = asyncio.create_task(s.keeper.close(ROOM, by="ann", reason="a test", force=False))
+        await asyncio.sleep(0.1)
+        n_lists = s.livekit.requests["participants"]
+        s.falls(Health.GONE)
+        await asyncio.sleep(1)
+        assert s.livekit.requests["participants"] == n_lists
+        s.livekit.held.set()
+        await closing
+        await asyncio.sleep(10)
+        assert s.livekit.done("dispatch") == []
+
+
 async def test_closing_with_force_removes_the_agent_at_once() -> None:
     async with stage() as s:
         await s.in_a_call()

@@ -6,16 +6,12 @@ import asyncio
 
 import pytest
 
-from rooms.keeping import Intervals
+from rooms.limits import Intervals
 from rooms.picture import Closure, Health
 from tests.rooms.fake_livekit import FakeLiveKit
-from tests.rooms.stage import ROOM, stage
+from tests.rooms.stage import ROOM, now, stage
 
 pytestmark = [pytest.mark.looptime, pytest.mark.timeout(5)]
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 async def test_a_thousand_quiet_rooms_cost_one_list_each_in_ten_seconds() -> None:

@@ -7,17 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from rooms.keeping import RETURN_GRACE
+from rooms.listing import RETURN_GRACE
 from rooms.livekit import Participant
 from rooms.picture import Health
 from tests.rooms.fake_livekit import FakeLiveKit
-from tests.rooms.stage import LOCK_TROUBLE, ROOM, Stage, stage
+from tests.rooms.stage import LOCK_TROUBLE, ROOM, Stage, now, stage
 
 pytestmark = [pytest.mark.looptime, pytest.mark.timeout(5)]
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 # -- many at once

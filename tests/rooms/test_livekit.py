@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Protocol
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from livekit import api, rtc
-from livekit.protocol.models import ParticipantInfo, Room
-from livekit.protocol.room import PerformRpcResponse
 from pydantic import SecretStr
 
 from config import LiveKitLogin
@@ -21,107 +15,13 @@ from rooms.errors import LiveKitError
 from rooms.livekit import DEPARTURE_TIMEOUT, EMPTY_TIMEOUT, LiveKit, LiveKitServer
 from rooms.picture import Answer
 from stack import livekit_server
-from stack.caller.bounded import uncancelled
 from stack.ports import free_port
 from stack.until import until_answered
 from tests.rooms.fake_livekit import FakeLiveKit
-from wire import INCARNATION, LEAVE_METHOD, LEAVING, STATUS_METHOD
+from tests.rooms.livekit_stages import FakeStage, RealStage, Stage, login_of
+from wire import INCARNATION, LEAVING
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(30)]
-
-
-class Stage(Protocol):
-    """A LiveKit, and people who come and go."""
-
-    livekit: LiveKit
-
-    async def human(self, room: str, identity: str) -> None: ...
-    async def agent(self, room: str, incarnation: str | None, *, answers: bool = True) -> str:
-        """An agent comes; returns its identity. One that answers nothing has no methods, or hangs."""
-
-    async def leaving(self, room: str, identity: str) -> None:
-        """The agent begins to leave by itself."""
-
-    async def aclose(self) -> None: ...
-
-
-class FakeStage:
-    def __init__(self) -> None:
-        self.fake = FakeLiveKit()
-        self.livekit: LiveKit = self.fake
-
-    async def human(self, room: str, identity: str) -> None:
-        self.fake.join(room, identity)
-
-    async def agent(self, room: str, incarnation: str | None, *, answers: bool = True) -> str:
-        return self.fake.agent(room, incarnation, answers=answers).identity
-
-    async def leaving(self, room: str, identity: str) -> None:
-        self.fake.made[room].people[identity].attributes[LEAVING] = "humans_left"
-
-    async def aclose(self) -> None:
-        await self.livekit.aclose()
-
-
-class RealStage:
-    """On livekit-server, with the SDK's own participants."""
-
-    def __init__(self, server: livekit_server.LiveKitServer) -> None:
-        self._server = server
-        self._rooms: dict[str, rtc.Room] = {}
-        self.livekit: LiveKit = LiveKitServer(login_of(server))
-
-    async def human(self, room: str, identity: str) -> None:
-        token = self._server.address.token(room=room, identity=identity)
-        await self._connect(identity, token)
-
-    async def agent(self, room: str, incarnation: str | None, *, answers: bool = True) -> str:
-        identity = f"ai-1-{incarnation}" if incarnation else "someone-elses"
-        token = (
-            api.AccessToken(self._server.api_key, self._server.api_secret)
-            .with_identity(identity)
-            .with_kind("agent")
-            .with_attributes({INCARNATION: incarnation} if incarnation else {})
-            .with_grants(api.VideoGrants(room_join=True, room=room, agent=True, can_update_own_metadata=True))
-        )
-        connected = await self._connect(identity, token.to_jwt())
-
-        async def hang(_: rtc.RpcInvocationData) -> str:
-            await asyncio.sleep(20)
-            return ""
-
-        async def status(_: rtc.RpcInvocationData) -> str:
-            leaving = connected.local_participant.attributes.get(LEAVING)
-            return json.dumps({"phase": "closing" if leaving else "active"})
-
-        async def leave(data: rtc.RpcInvocationData) -> str:
-            reason = json.loads(data.payload)["reason"]
-            await connected.local_participant.set_attributes({LEAVING: reason})
-            return "{}"
-
-        register = connected.local_participant.register_rpc_method
-        register(STATUS_METHOD, status if answers else hang)
-        register(LEAVE_METHOD, leave if answers else hang)
-        return identity
-
-    async def leaving(self, room: str, identity: str) -> None:
-        await self._rooms[identity].local_participant.set_attributes({LEAVING: "humans_left"})
-
-    async def aclose(self) -> None:
-        await asyncio.gather(*(room.disconnect() for room in self._rooms.values()))
-        await self.livekit.aclose()
-
-    async def _connect(self, identity: str, token: str) -> rtc.Room:
-        room = rtc.Room()
-        await uncancelled(room.connect(self._server.url, token, rtc.RoomOptions(auto_subscribe=False)))
-        self._rooms[identity] = room
-        return room
-
-
-def login_of(server: livekit_server.LiveKitServer, *, secret: str | None = None) -> LiveKitLogin:
-    return LiveKitLogin(
-        url=server.url, api_key=server.api_key, api_secret=SecretStr(secret or server.api_secret)
-    )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -292,6 +192,9 @@ async def test_it_may_be_closed_twice(stage: Stage) -> None:
     await stage.livekit.aclose()
 
 
+# -- out of reach
+
+
 EVERYTHING: list[tuple[str, Callable[[LiveKit], Awaitable[object]]]] = [
     ("rooms", lambda livekit: livekit.rooms()),
     ("participants", lambda livekit: livekit.participants("r")),
@@ -301,6 +204,8 @@ EVERYTHING: list[tuple[str, Callable[[LiveKit], Awaitable[object]]]] = [
     ("create", lambda livekit: livekit.create("r", metadata="")),
     ("delete", lambda livekit: livekit.delete("r")),
 ]
+
+
 everything = pytest.mark.parametrize(
     "request_", [one for _, one in EVERYTHING], ids=[name for name, _ in EVERYTHING]
 )
@@ -373,113 +278,3 @@ async def test_what_is_not_livekit_is_an_error_in_words(
         await _fails(LiveKitServer(login), lambda livekit: livekit.rooms(), words)
     finally:
         await runner.cleanup()
-
-
-# -- what a server answers, by its bytes
-
-
-@asynccontextmanager
-async def answering(status: int, body: bytes, kind: str = "application/protobuf") -> AsyncIterator[LiveKit]:
-    """A server that answers everything so."""
-
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(status=status, body=body, content_type=kind)
-
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    port = free_port()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    login = LiveKitLogin(url=f"ws://127.0.0.1:{port}", api_key="key", api_secret=SecretStr("s" * 36))
-    livekit = LiveKitServer(login)
-    try:
-        yield livekit
-    finally:
-        await livekit.aclose()
-        await runner.cleanup()
-
-
-@pytest.mark.parametrize(
-    ("code", "meaning"),
-    [
-        *[(code, Answer.SILENT) for code in (1401, 1501, 1502, 1503, 1505)],
-        *[(code, Answer.UNKNOWN) for code in (1402, 1403, 1404)],
-        *[(code, Answer.ANSWERED) for code in (1400, 1500, 1504, 1, 4711)],
-    ],
-    ids=str,
-)
-async def test_what_an_rpc_error_says_of_the_agent(code: int, meaning: Answer) -> None:
-    error = {"code": "unavailable", "msg": f"RpcError {code}: x"}
-    async with answering(503, json.dumps(error).encode(), "application/json") as livekit:
-        assert await livekit.ask("r", "a") is meaning
-        assert not await livekit.ask_to_leave("r", "a", reason="operator"), "it has not taken it"
-
-
-@pytest.mark.parametrize(
-    ("text", "meaning", "is_taken"),
-    [
-        pytest.param('{"phase": "active"}', Answer.ANSWERED, True, id="it lives"),
-        pytest.param('{"phase": "closing"}', Answer.LEAVING, True, id="it leaves"),
-        pytest.param("odd", Answer.ANSWERED, True, id="another program's text"),
-        pytest.param("", Answer.ANSWERED, False, id="no text"),
-    ],
-)
-async def test_what_an_agent_answers(text: str, meaning: Answer, is_taken: bool) -> None:
-    async with answering(200, PerformRpcResponse(payload=text).SerializeToString()) as livekit:
-        assert await livekit.ask("r", "a") is meaning
-        assert await livekit.ask_to_leave("r", "a", reason="operator") is is_taken
-
-
-async def test_who_is_in_a_room() -> None:
-    kinds = ParticipantInfo.Kind
-    everybody = [
-        ParticipantInfo(identity="ann", kind=kinds.STANDARD),
-        ParticipantInfo(identity="ai-1-a", kind=kinds.AGENT, attributes={INCARNATION: "a"}),
-        ParticipantInfo(identity="avatar", kind=kinds.AGENT, attributes={"lk.publish_on_behalf": "ai-1-a"}),
-        ParticipantInfo(identity="caller", kind=kinds.SIP),
-        ParticipantInfo(identity="EG_1", kind=kinds.EGRESS),
-        ParticipantInfo(identity="gone", state=ParticipantInfo.State.DISCONNECTED),
-    ]
-    body = api.ListParticipantsResponse(participants=everybody).SerializeToString()
-    async with answering(200, body) as livekit:
-        seen = {one.identity: (one.is_agent, one.human_role) for one in await livekit.participants("r") or ()}
-    assert seen == {
-        "ann": (False, "client"),
-        "ai-1-a": (True, None),
-        "avatar": (False, None),
-        "caller": (False, "client"),
-        "EG_1": (False, None),
-    }
-
-
-async def test_what_a_room_says_of_itself() -> None:
-    room = Room(
-        name="r", sid="RM_1", creation_time=7, departure_timeout=20, empty_timeout=60, metadata='{"a": 1}'
-    )
-    async with answering(200, api.ListRoomsResponse(rooms=[room]).SerializeToString()) as livekit:
-        (listed,) = await livekit.rooms()
-    assert (listed.created_at, listed.departure_timeout, listed.empty_timeout, listed.metadata) == (
-        7.0,
-        20.0,
-        60.0,
-        '{"a": 1}',
-    )
-
-
-async def test_a_server_that_hangs_says_nothing_about_agents(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rooms.livekit.ASK_TIMEOUT", 0.05)
-    writers: list[asyncio.StreamWriter] = []
-    hanging = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
-    port = hanging.sockets[0].getsockname()[1]
-    login = LiveKitLogin(url=f"http://127.0.0.1:{port}", api_key="key", api_secret=SecretStr("s" * 36))
-    livekit = LiveKitServer(login)
-    try:
-        async with asyncio.timeout(2):
-            assert await livekit.ask("r", "a") is Answer.UNKNOWN
-    finally:
-        await livekit.aclose()
-        hanging.close()
-        for writer in writers:
-            writer.close()
-        await hanging.wait_closed()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import shutil
 from pathlib import Path
 from typing import Literal
 
@@ -12,48 +9,23 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from config import cache_folder
 from registry.fleet import Fleet
 from registry.records import Forced, Status
+from tests.registry.npm import installed
 from tests.registry.page.conftest import Build, Kept, Open, Site
 from tests.registry.page.pretend import Senders
 from tests.registry.page.rich import RED, SESSION, fill
+from tests.registry.page.rich_models import tell
 from tests.registry.page.test_acts_in_browser import choose
 
-SOURCES = Path(__file__).parent / "axe"
 _SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-_FILES = ("package.json", "package-lock.json", ".npmrc")
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def axe() -> str:
-    """axe-core's script, installed from the lock file once for each version of it."""
-    contents = b"".join((SOURCES / name).read_bytes() for name in _FILES)
-    folder = cache_folder() / f"axe-{hashlib.sha256(contents).hexdigest()[:12]}"
-    if not folder.exists():
-        assert shutil.which("npm"), "Node.js with npm is needed to install axe-core: nodejs.org"
-        await _install(folder)
-    return (folder / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
-
-
-async def _install(folder: Path) -> None:
-    new = folder.with_name(folder.name + ".new")
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    for name in _FILES:
-        shutil.copy(SOURCES / name, new)
-    npm = await asyncio.create_subprocess_exec(
-        "npm",
-        "ci",
-        "--ignore-scripts",
-        "--no-progress",
-        cwd=new,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await npm.communicate()
-    assert npm.returncode == 0, f"npm ci failed:\n{said.decode()}"
-    new.rename(folder)
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """axe-core's script."""
+    script = installed(Path(__file__).parent / "axe") / "node_modules/axe-core/axe.min.js"
+    return script.read_text(encoding="utf-8")
 
 
 async def findings(page: Page, axe: str) -> list[str]:
@@ -143,10 +115,19 @@ async def test_rooms_sessions_and_processes(
     assert await page.evaluate("document.documentElement.scrollWidth") == width
 
 
+@pytest.mark.parametrize("width", [320, 1400])
+@pytest.mark.parametrize("path", ["/models", "/agents/worker-north", "/"])
+async def test_language_models(open_page: Open, agents: Senders, axe: str, path: str, width: int) -> None:
+    await tell(agents)
+    page = await open_page(path, width=width)
+    assert await findings(page, axe) == []
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+
+
 async def test_what_there_is_when_there_is_nothing(open_page: Open, kept: Kept, axe: str) -> None:
     kept.keeper.is_now(is_on=False, livekit_url=None)
     page = await open_page("/rooms")
-    for path in ("/rooms", "/rooms/x", "/sessions", "/sessions/x", "/processes", "/processes/x"):
+    for path in ("/rooms", "/rooms/x", "/sessions", "/sessions/x", "/models", "/processes", "/processes/x"):
         await page.goto(kept.url + path)
         assert await findings(page, axe) == [], path
 
