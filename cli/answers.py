@@ -43,6 +43,17 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     llm: str | None = None
 
 
+class ModelInUse(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """With which language model an agent would answer now."""
+
+    endpoint: str | None = None
+    model: str | None = None
+    state: str
+    """`none` = no model answers."""
+
+    reason: str = ""
+
+
 class Agent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One agent. Moments are the registry's; None = nobody knows."""
 
@@ -84,6 +95,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     loop_lag: float | None = None
     call: Call | None = None
+    model_in_use: ModelInUse | None = None
     has_line: bool = False
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from rich.table import Table
 from rich.text import Text
 
-from cli.answers import Agent, Call, Change, Notice, RegistryFacts
+from cli.answers import Agent, Call, Change, ModelInUse, Notice, RegistryFacts
 from cli.durations import ago, clock_time, duration, moment, zone
 from cli.shortened import Shortened
 from cli.terminal import clean, one_line, plain_table, status_text, words
@@ -120,6 +120,8 @@ def _facts(agent: Agent) -> Iterator[tuple[str, Text | str]]:
         yield f"last error{at}", clean(agent.last_error.text)
     if agent.call:
         yield from _call_facts(agent.call)
+    if agent.model_in_use:
+        yield "model in use", _model(agent.model_in_use)
     yield from _process_facts(agent)
     yield "last beat", f"{moment(agent.last_heartbeat)}, {ago(agent.beat_age)}"
     if agent.last_activity:
@@ -146,6 +148,16 @@ def _call_facts(call: Call) -> Iterator[tuple[str, str]]:
     yield "humans", humans or "none"
     if call.llm:
         yield "language model", one_line(call.llm)
+
+
+def _model(used: ModelInUse) -> str:
+    """`gpt-4.1-mini at api.openai.com, failing: no first word in 3 s`."""
+    if used.state == "none":
+        text = "no model"
+    else:
+        at = f" at {one_line(used.endpoint)}" if used.endpoint else ""
+        text = f"{one_line(used.model or 'a model')}{at}, {one_line(used.state).replace('_', ' ')}"
+    return f"{text}: {one_line(used.reason)}" if used.reason else text
 
 
 def _process_facts(agent: Agent) -> Iterator[tuple[str, str]]:

@@ -9,8 +9,22 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from heartbeat.texts import one_line, paragraphs
-from wire import MAX_BEAT_BYTES, Beat, CallFacts, Deployment, Guest, Hint, Joining, Kind, Said, encode_beat
+from wire import (
+    MAX_BEAT_BYTES,
+    Beat,
+    CallFacts,
+    Deployment,
+    Guest,
+    Hint,
+    Joining,
+    Kind,
+    ModelFacts,
+    Said,
+    SwitchFacts,
+    encode_beat,
+)
 
+_WORD = 20
 _LINE = 200
 _TEXT = 2_000
 _PROMPT = 32_000
@@ -19,6 +33,10 @@ _MOST_HUMANS = 200
 _FEW_HUMANS = 20  # of a beat that would be too large with all of them
 _MOST_JOINING = 200
 _FEW_JOINING = 20
+_MOST_MODELS = 32
+_FEW_MODELS = 8
+_MOST_SWITCHES = 10
+_FEW_SWITCHES = 3
 _LONGEST = 1e9
 _LARGEST_INT = 2**53
 
@@ -47,6 +65,8 @@ class Facts:
     call: CallFacts | None = None
     joining: tuple[Joining, ...] = ()
     takes_jobs: bool | None = None
+    models: tuple[ModelFacts, ...] = ()
+    switches: tuple[SwitchFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +131,8 @@ def beat_of(
         call=None if facts.call is None else _call(facts.call),
         joining=tuple(map(_joining, facts.joining[:_MOST_JOINING])),
         takes_jobs=facts.takes_jobs,
+        models=tuple(_model(model, mask) for model in facts.models[:_MOST_MODELS]),
+        switches=tuple(_switch(switch, mask) for switch in facts.switches[:_MOST_SWITCHES]),
     )
     return _fitted(beat)
 
@@ -122,7 +144,7 @@ def goodbye(facts: Facts, reason: str) -> Facts:
 
 def _fitted(beat: Beat) -> Beat:
     """`beat` with less in it, as far as it is too large."""
-    for shrink in (_less_prompt, _fewer_humans, _fewer_joining, _no_hints, _no_description, _no_prompt):
+    for shrink in _SHRINKS:
         excess = len(encode_beat(beat)) - MAX_BEAT_BYTES
         if excess <= 0:
             return beat
@@ -148,6 +170,12 @@ def _fewer_joining(beat: Beat, _: int) -> Beat:
     return msgspec.structs.replace(beat, joining=beat.joining[:_FEW_JOINING])
 
 
+def _fewer_models(beat: Beat, _: int) -> Beat:
+    return msgspec.structs.replace(
+        beat, models=beat.models[:_FEW_MODELS], switches=beat.switches[:_FEW_SWITCHES]
+    )
+
+
 def _no_hints(beat: Beat, _: int) -> Beat:
     return msgspec.structs.replace(beat, hints=())
 
@@ -160,17 +188,27 @@ def _no_prompt(beat: Beat, _: int) -> Beat:
     return msgspec.structs.replace(beat, prompt=None)
 
 
+def _no_models(beat: Beat, _: int) -> Beat:
+    return msgspec.structs.replace(beat, models=(), switches=())
+
+
+_SHRINKS = (
+    _less_prompt, _fewer_humans, _fewer_joining, _fewer_models, _no_hints, _no_description, _no_prompt, _no_models,
+)  # fmt: skip
+
+
 def _call(call: CallFacts) -> CallFacts:
     return CallFacts(
         room=one_line(call.room, 256) or "unnamed",
-        phase=one_line(call.phase, 20),
+        phase=one_line(call.phase, _WORD),
         humans=tuple(
-            Guest(identity=one_line(guest.identity, _LINE), role=one_line(guest.role, 20))
+            Guest(identity=one_line(guest.identity, _LINE), role=one_line(guest.role, _WORD))
             for guest in call.humans[:_MOST_HUMANS]
         ),
         since=_number(call.since, _LONGEST) or 0.0,
         grace_left=_number(call.grace_left, _LONGEST),
         llm=_line(call.llm),
+        llm_state=None if call.llm_state is None else one_line(call.llm_state, _WORD),
         is_connected=call.is_connected,
         closing=None if call.closing is None else one_line(call.closing, 40),
     )
@@ -178,6 +216,30 @@ def _call(call: CallFacts) -> CallFacts:
 
 def _joining(job: Joining) -> Joining:
     return Joining(room=one_line(job.room, 256) or "unnamed", age=_number(job.age, _LONGEST) or 0.0)
+
+
+def _model(model: ModelFacts, mask: Callable[[str], str]) -> ModelFacts:
+    return ModelFacts(
+        id=one_line(model.id, _LINE) or "unnamed",
+        model=_line(model.model),
+        host=one_line(model.host, _LINE),
+        source=one_line(model.source, _WORD),
+        kind=one_line(model.kind, _WORD),
+        state=one_line(model.state, _WORD) or "unknown",
+        reason=one_line(mask(model.reason), _LINE),
+        age=_number(model.age, _LONGEST) or 0.0,
+        first_token_ms=_number(model.first_token_ms, _LONGEST),
+        is_current=model.is_current,
+    )
+
+
+def _switch(switch: SwitchFacts, mask: Callable[[str], str]) -> SwitchFacts:
+    return SwitchFacts(
+        age=_number(switch.age, _LONGEST) or 0.0,
+        source=_line(switch.source),
+        target=_line(switch.target),
+        reason=one_line(mask(switch.reason), _LINE),
+    )
 
 
 def _hint(hint: Hint, mask: Callable[[str], str]) -> Hint:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from registry.api_answers import AgentList, History, LogTail, Pulses, json_response, pulse
 from registry.api_livekit import add_livekit
+from registry.api_models import add_models
 from registry.api_orders import ORDERS, add_orders
 from registry.api_processes import add_processes
 from registry.api_profiles import add_profiles
@@ -46,10 +47,11 @@ _Text = Annotated[str | None, Query(max_length=300)]
 
 
 def api_router(registry: Registry) -> APIRouter:
-    """`/api/agents…`, `/api/livekit…`, `/api/sessions…`, `/api/status`, `/api/pulse`, `/api/events`."""
+    """`/api/agents…`, `/api/models`, `/api/livekit…`, `/api/sessions…`, `/api/status`, `/api/pulse`, `/api/events`."""
     # One router: FastAPI prepares the routes of a router in a router twice.
     router = APIRouter(prefix="/api", default_response_class=Response)
     _add_fleet(router, registry)
+    add_models(router, registry.fleet)
     add_orders(router, registry)
     _add_rooms(router, registry)
     _add_agent(router, registry)  # last: its path takes what no other does
@@ -115,7 +117,7 @@ def _add_fleet(router: APIRouter, registry: Registry) -> None:
         page, total = await asyncio.to_thread(select, agents, wanted, sort=sort, limit=limit, offset=offset)
         return json_response(
             AgentList(
-                agents=[agent_view(agent, clock) for agent in page],
+                agents=[agent_view(agent, clock, with_models=True) for agent in page],
                 total=total,
                 limit=limit,
                 offset=offset,
@@ -205,7 +207,8 @@ def _add_agent(router: APIRouter, registry: Registry) -> None:
             raise HTTPException(
                 405, f"{last} is asked for by {ORDERS[last]}", headers={"Allow": ORDERS[last]}
             )
-        return json_response(agent_view(registry.fleet.get(agent_id), registry.fleet.clock, with_prompt=True))
+        agent = registry.fleet.get(agent_id)
+        return json_response(agent_view(agent, registry.fleet.clock, with_prompt=True, with_models=True))
 
 
 _LOGS = {

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from processes.machine import State
 from processes.process import Snapshot
 from registry.fleet import Fleet
+from registry.model_views import STATES, UNTRIED
 from registry.records import Status
 from rooms.tally import Counts
 from rooms.views import KeeperView, RoomStats
@@ -100,6 +101,7 @@ class FleetCollector(Collector):
             self._fleet.cut_off_at is not None,
         )
         yield from self._sessions()
+        yield self._models()
 
     def _sessions(self) -> Iterable[Metric]:
         now = self._fleet.clock.monotonic()
@@ -124,6 +126,22 @@ class FleetCollector(Collector):
             "How long the agent that has been without LiveKit the longest was seen to be so; 0 = none is",
             max((now - since for since in disconnected.values()), default=0.0),
         )
+
+    def _models(self) -> Metric:
+        counts = Tally(
+            model.state if model.state in STATES else UNTRIED  # agents' words make no new series
+            for agent in self._fleet
+            if agent.beat.kind is Kind.WORKER and not agent.verdict.status.is_over
+            for model in agent.beat.models
+        )
+        endpoints = GaugeMetricFamily(
+            "roomkeeper_model_endpoints",
+            "Servers of language models that workers may use, by state; one that two workers tell of counts twice",
+            labels=["state"],
+        )
+        for state in STATES:
+            endpoints.add_metric([state], counts[state])
+        return endpoints
 
 
 class KeptRooms(Protocol):

@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from registry.api_answers import AgentList, History, LogTail, OrderGiven, Pulses, Removed
 from registry.api_requests import EvidenceBody, ForceBody, RemoveBody, UnlockBody, Words
 from registry.guard import WEBHOOK_PATH
+from registry.model_list import ModelList
 from registry.process_views import ForceStopped, ProcessList, ProcessView
 from registry.profile_answers import ProfileView, RegisterBody
 from registry.room_answers import (
@@ -46,10 +47,10 @@ _REF = "#/components/schemas/{name}"
 
 _TYPES = (
     AgentList, AgentView, Beat, CloseBody, CloseReport, Conversation, Down, Errors, EvidenceBody, ForceBody,
-    ForceStopped, GarbageBody, GarbageReport, History, LogTail, Nothing, OrderGiven, ProcessList, ProcessView,
-    ProfileView, Pulses, RegisterBody, RegistryView, RemoveBody, Removed, Reply, ReportTaken, RoomAgents, RoomEvents,
-    RoomList, RoomStats, RoomView, SessionBody, SessionList, SessionReport, SessionStarted, SessionView, TokenBody,
-    TokenGiven, UnlockBody, Up, WhyView, Words,
+    ForceStopped, GarbageBody, GarbageReport, History, LogTail, ModelList, Nothing, OrderGiven, ProcessList,
+    ProcessView, ProfileView, Pulses, RegisterBody, RegistryView, RemoveBody, Removed, Reply, ReportTaken,
+    RoomAgents, RoomEvents, RoomList, RoomStats, RoomView, SessionBody, SessionList, SessionReport, SessionStarted,
+    SessionView, TokenBody, TokenGiven, UnlockBody, Up, WhyView, Words,
 )  # fmt: skip
 
 _OPEN = ("/healthz", "/readyz", WEBHOOK_PATH)

@@ -9,6 +9,7 @@ import msgspec
 from registry.agents import Agent
 from registry.clock import Clock
 from registry.fleet import Fleet
+from registry.model_views import ModelInUse, ModelView, SwitchView, model_in_use, model_view, switch_view
 from registry.records import Change, Status
 
 
@@ -42,6 +43,7 @@ class CallView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     phase_since: datetime
     grace_ends_at: datetime | None
     llm: str | None
+    llm_state: str | None
 
 
 class AgentView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -85,6 +87,15 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     rss: int | None
     loop_lag: float | None
     call: CallView | None
+    model_in_use: ModelInUse | None
+    """None = it does not say how its models are."""
+
+    models: tuple[ModelView, ...]
+    """Endpoints that it may use, the preferred one first; empty in events and for tRPC."""
+
+    switches: tuple[SwitchView, ...]
+    """How it went from one to another, the newest first; empty in events and for tRPC."""
+
     has_line: bool
 
 
@@ -123,7 +134,9 @@ class ChangeView(msgspec.Struct, frozen=True, kw_only=True, rename={"before": "f
     by: str
 
 
-def agent_view(agent: Agent, clock: Clock, *, with_prompt: bool = False) -> AgentView:
+def agent_view(
+    agent: Agent, clock: Clock, *, with_prompt: bool = False, with_models: bool = False
+) -> AgentView:
     """One agent, now."""
     beat, verdict, forced = agent.beat, agent.verdict, agent.facts.forced
     heard_at = agent.heard_at(clock)
@@ -170,6 +183,9 @@ def agent_view(agent: Agent, clock: Clock, *, with_prompt: bool = False) -> Agen
         rss=beat.rss,
         loop_lag=beat.loop_lag,
         call=_call_view(agent, heard_at),
+        model_in_use=model_in_use(beat),
+        models=tuple(model_view(model, heard_at) for model in beat.models) if with_models else (),
+        switches=tuple(switch_view(switch, heard_at) for switch in beat.switches) if with_models else (),
         has_line=agent.line is not None,
     )
 
@@ -186,6 +202,7 @@ def _call_view(agent: Agent, heard_at: datetime) -> CallView | None:
         phase_since=_date(at - call.since, heard_at),
         grace_ends_at=None if call.grace_left is None else _date(at + call.grace_left, heard_at),
         llm=call.llm,
+        llm_state=call.llm_state,
     )
 
 

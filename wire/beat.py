@@ -8,8 +8,9 @@ trust the sender's clock.
 from __future__ import annotations
 
 import enum
-from operator import attrgetter
-from typing import Annotated
+from collections.abc import Iterator
+from operator import attrgetter, eq
+from typing import Annotated, Any
 
 import msgspec
 
@@ -53,6 +54,7 @@ Key = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 """An agent's id among all that beat: any characters but control characters, no blanks at the ends."""
 
 _Line = Annotated[str, msgspec.Meta(max_length=200)]
+_Word = Annotated[str, msgspec.Meta(max_length=20)]
 _Text = Annotated[str, msgspec.Meta(max_length=2_000)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=_MAX_INT)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
@@ -91,6 +93,9 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, r
     llm: _Line | None = None
     """Language model in use."""
 
+    llm_state: _Word | None = None
+    """Of the model in use, as `ModelFacts.state`; `none` = the call waits for a model; None = it does not say."""
+
     is_connected: bool = True
     """LiveKit is in reach; if not, the agent reconnects by itself."""
 
@@ -104,6 +109,55 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ren
     room: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
     age: _Seconds = 0.0
     """Seconds since the job was taken."""
+
+
+class ModelFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """A server of language models that an agent may use: one endpoint, as the agent finds it."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    """Readable, stable and without secrets: `127.0.0.1:11434`, `api.openai.com/gpt-4.1-mini`."""
+
+    model: _Line | None = None
+    """Which of its models would answer; None = that is not known yet."""
+
+    host: _Line = ""
+    """Host and port that it is asked at, as the agent sees them."""
+
+    source: _Word = ""
+    """How the agent came to know it: `cloud`, `url`, `local`, `container`, `discovered` or `backend`."""
+
+    kind: _Word = ""
+    """What serves it: `ollama`, `vllm`, `openai`, …"""
+
+    state: _Word = "unknown"
+    """`unknown`, `healthy`, `warming`, `busy`, `rate_limited`, `misconfigured` or `failing`."""
+
+    reason: _Line = ""
+    """Why it is in this state, without numbers that count; empty = it is well."""
+
+    age: _Seconds = 0.0
+    """Seconds that the state has lasted."""
+
+    first_token_ms: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
+    """Milliseconds until its last answer began; None = it has given none."""
+
+    is_current: bool = False
+    """It is the one that would answer now."""
+
+
+class SwitchFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """An agent left one endpoint for another."""
+
+    age: _Seconds = 0.0
+    """Seconds since then."""
+
+    source: _Line | None = None
+    """Id of the endpoint that it left; None = it had none."""
+
+    target: _Line | None = None
+    """Id of the one that it took; None = none was left."""
+
+    reason: _Line = ""
 
 
 class Beat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -166,6 +220,12 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename
     takes_jobs: bool | None = None
     """Of a worker: LiveKit has taken it, is in its reach, and it is not about to end; None = it does not say."""
 
+    models: Annotated[tuple[ModelFacts, ...], msgspec.Meta(max_length=32)] = ()
+    """Endpoints of language models that it may use, the preferred one first: a worker's are its host's."""
+
+    switches: Annotated[tuple[SwitchFacts, ...], msgspec.Meta(max_length=10)] = ()
+    """The last times that it went from one of them to another, the newest first."""
+
 
 _decoder = msgspec.json.Decoder(Beat)
 _encoder = msgspec.json.Encoder()
@@ -174,7 +234,13 @@ _FACTS = attrgetter(
     "incarnation", "status", "kind", "name", "description", "model", "voice", "temperature", "prompt",
     "process_id", "host", "port", "deployment", "reason", "hints", "last_error", "takes_jobs",
 )  # fmt: skip
-_CALL_FACTS = attrgetter("room", "phase", "humans", "llm", "is_connected", "closing")
+_CALL_FACTS = attrgetter("room", "phase", "humans", "llm", "llm_state", "is_connected", "closing")
+_WIRE_NAMES = {"agent_id": "agentId", "llm_state": "llmState"}
+"""Of the lines whose name on the wire is another one."""
+
+_JOINING_FACTS = attrgetter("room")
+_MODEL_FACTS = attrgetter("id", "model", "host", "source", "kind", "state", "reason", "is_current")
+_SWITCH_FACTS = attrgetter("source", "target", "reason")
 
 
 def decode_beat(data: bytes) -> Beat:
@@ -203,7 +269,11 @@ def same_facts(one: Beat, other: Beat) -> bool:
     """Whether two beats differ at most in what changes all the time: counters, ages and measurements."""
     if _FACTS(one) != _FACTS(other):
         return False
-    if [job.room for job in one.joining] != [job.room for job in other.joining]:
+    if not (
+        _same(_JOINING_FACTS, one.joining, other.joining)
+        and _same(_MODEL_FACTS, one.models, other.models)
+        and _same(_SWITCH_FACTS, one.switches, other.switches)
+    ):
         return False
     if one.call is None or other.call is None:
         return one.call is other.call
@@ -218,37 +288,49 @@ def check_texts(beat: Beat) -> None:
     """
     if beat.agent_id != beat.agent_id.strip():
         raise BeatError(f"agentId: {beat.agent_id!r} begins or ends with a blank")
-    lines = {
-        "agentId": beat.agent_id,
-        "incarnation": beat.incarnation,
-        "name": beat.name,
-        "model": beat.model,
-        "voice": beat.voice,
-        "host": beat.host,
-        "machine": beat.machine,
-    }
     texts = {
         "description": beat.description,
         "prompt": beat.prompt,
         "reason": beat.reason,
         "lastError": beat.last_error,
     }
-    for index, job in enumerate(beat.joining):
-        lines[f"joining[{index}].room"] = job.room
-    for index, hint in enumerate(beat.hints):
-        lines[f"hints[{index}].text"] = hint.text
-    if beat.call is not None:
-        lines |= {"call.room": beat.call.room, "call.phase": beat.call.phase, "call.llm": beat.call.llm}
-        lines["call.closing"] = beat.call.closing
-        for index, guest in enumerate(beat.call.humans):
-            lines[f"call.humans[{index}].identity"] = guest.identity
-            lines[f"call.humans[{index}].role"] = guest.role
-    for where, text in lines.items():
+    for where, text in _lines(beat):
         if text is not None and not _is_clean(text, allowed=""):
             raise BeatError(f"{where}: {text[:40]!r} holds a control character; leave it out")
     for where, text in texts.items():
         if text is not None and not _is_clean(text, allowed="\t\n\r"):
             raise BeatError(f"{where}: holds a control character; only tabs and line ends are taken")
+
+
+def _same(facts: attrgetter[Any], ones: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
+    """Whether two lists are of the same facts in the same order."""
+    if ones is others:  # the usual: both are empty
+        return True
+    return len(ones) == len(others) and all(map(eq, map(facts, ones), map(facts, others)))
+
+
+def _lines(beat: Beat) -> Iterator[tuple[str, str | None]]:
+    """Names and values of all texts of one line."""
+    yield from _named(beat, "", "agent_id", "incarnation", "name", "model", "voice", "host", "machine")
+    for index, job in enumerate(beat.joining):
+        yield from _named(job, f"joining[{index}].", "room")
+    for index, hint in enumerate(beat.hints):
+        yield from _named(hint, f"hints[{index}].", "text")
+    for index, model in enumerate(beat.models):
+        yield from _named(
+            model, f"models[{index}].", "id", "model", "host", "source", "kind", "state", "reason"
+        )
+    for index, switch in enumerate(beat.switches):
+        yield from _named(switch, f"switches[{index}].", "source", "target", "reason")
+    if beat.call is not None:
+        yield from _named(beat.call, "call.", "room", "phase", "llm", "llm_state", "closing")
+        for index, guest in enumerate(beat.call.humans):
+            yield from _named(guest, f"call.humans[{index}].", "identity", "role")
+
+
+def _named(struct: msgspec.Struct, where: str, *names: str) -> Iterator[tuple[str, str | None]]:
+    for name in names:
+        yield where + _WIRE_NAMES.get(name, name), getattr(struct, name)
 
 
 class _Versioned(msgspec.Struct):

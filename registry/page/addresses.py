@@ -44,6 +44,11 @@ def room_act_path(name: str, back: str) -> str:
     return "/room-act?" + urlencode({"id": name, "back": back})
 
 
+def models_path(page: int = 1) -> str:
+    """The address of the language models."""
+    return _listed("/models", {"page": str(page) if page > 1 else ""})
+
+
 def sessions_path(*, room: str = "", agent_id: str = "", state: str = "", before: str = "") -> str:
     """The address of the list of sessions: of a room, of an agent, of one state, older than a moment."""
     return _listed("/sessions", {"room": room, "agent": agent_id, "state": state, "before": before})

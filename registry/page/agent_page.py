@@ -90,7 +90,9 @@ async def _live_values(
     agent = registry.fleet.find(agent_id)
     return {
         "agent_id": agent_id,
-        "agent": None if agent is None else agent_view(agent, registry.fleet.clock, with_prompt=with_prompt),
+        "agent": None
+        if agent is None
+        else agent_view(agent, registry.fleet.clock, with_prompt=with_prompt, with_models=True),
         "acts": [] if agent is None else possible(agent),
         "history": history,
         "is_known": bool(agent is not None or history.changes or history.trouble),

@@ -8,6 +8,7 @@ from registry.page.act_page import act_router
 from registry.page.agent_page import agent_router
 from registry.page.list_page import list_router
 from registry.page.login import login_router
+from registry.page.models_page import models_router
 from registry.page.process_act_page import process_act_router
 from registry.page.processes_page import processes_router
 from registry.page.room_act_page import room_act_router
@@ -28,6 +29,7 @@ def page_router(registry: Registry) -> APIRouter:
         room_router,
         room_act_router,
         sessions_router,
+        models_router,
         processes_router,
         process_act_router,
         login_router,

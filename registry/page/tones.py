@@ -1,4 +1,4 @@
-"""In which colour and shape things of rooms, sessions and processes are shown. Pure.
+"""In which colour and shape things of rooms, sessions, processes and models are shown. Pure.
 
 The colours are those of the statuses of agents, so that red is red everywhere.
 """
@@ -37,6 +37,18 @@ STATES: Mapping[str, str] = {
 }
 """Of a process, in the order in which their sums are shown."""
 
+MODEL_STATES: Mapping[str, str] = {
+    "none": "error",
+    "failing": "error",
+    "misconfigured": "error",
+    "rate_limited": "warning",
+    "busy": "warning",
+    "warming": "starting",
+    "healthy": "running",
+    "unknown": "unknown",
+}
+"""Of an endpoint of language models, in the order in which their sums are shown; `none` = there is none."""
+
 _OTHER = "unknown"
 
 
@@ -53,6 +65,11 @@ def of_health(health: str) -> str:
 def of_state(state: str, exit_code: int | None = None) -> str:
     """The tone of a process. One that ended by itself and without an error is not red."""
     return "stopped" if state == "EXITED" and exit_code == 0 else STATES.get(state, _OTHER)
+
+
+def of_model(state: str) -> str:
+    """The tone of an endpoint of language models."""
+    return MODEL_STATES.get(state, _OTHER)
 
 
 def of_end(close_reason: str | None, exit_code: int | None) -> str:

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent / "migrations"
 
 
-NEWEST = "0002"
+NEWEST = "0003"
 """The newest revision in `migrations`; a test holds it to that."""
 
 

@@ -10,7 +10,7 @@ import msgspec
 from registry.records import AgentRow, Change, Forced, Reason, Status
 from registry.store.moments import moment_text
 from registry.store.tables import AGENTS, CHANGES, read
-from wire import Beat, CallFacts, Deployment, Guest, Hint, Joining, Kind, Said
+from wire import Beat, CallFacts, Deployment, Guest, Hint, Joining, Kind, ModelFacts, Said, SwitchFacts
 
 Values: TypeAlias = tuple[str | int | float | bool | None, ...]
 """Moments and lists are texts: both databases take them so, and both can take many rows as one parameter."""
@@ -26,6 +26,8 @@ _decode_reasons = msgspec.json.Decoder(tuple[Reason, ...]).decode
 _decode_hints = msgspec.json.Decoder(tuple[Hint, ...]).decode
 _decode_humans = msgspec.json.Decoder(tuple[Guest, ...]).decode
 _decode_joining = msgspec.json.Decoder(tuple[Joining, ...]).decode
+_decode_models = msgspec.json.Decoder(tuple[ModelFacts, ...]).decode
+_decode_switches = msgspec.json.Decoder(tuple[SwitchFacts, ...]).decode
 
 # A third of the price of calling the enum, and there are four of them in each of ten thousand rows.
 _STATUS = {member.value: member for member in Status}
@@ -78,7 +80,7 @@ def agent_values(row: AgentRow) -> Values:
         beat.rss,
         beat.loop_lag,
         *(
-            (None, None, None, None, None, None, None, None)
+            (None, None, None, None, None, None, None, None, None)
             if call is None
             else (
                 call.room,
@@ -89,10 +91,13 @@ def agent_values(row: AgentRow) -> Values:
                 call.llm,
                 call.is_connected,
                 call.closing,
+                call.llm_state,
             )
         ),
         _encode(beat.joining).decode() if beat.joining else "[]",
         beat.takes_jobs,
+        _encode(beat.models).decode() if beat.models else "[]",
+        _encode(beat.switches).decode() if beat.switches else "[]",
         beat.machine,
         moment_text(row.first_seen_at),
         moment_text(row.updated_at),
@@ -112,8 +117,8 @@ def agent_from(values: Sequence[Any]) -> AgentRow:
         status, health, reasons, cause, status_since,
         forced_status, forced_health, forced_by, forced_reason, forced_at,
         last_error, error_age, error_at, idle, active_at, cpu, rss, loop_lag,
-        room, phase, humans, since, grace_left, llm, is_connected, closing, joining, takes_jobs, machine,
-        first_seen_at, updated_at,
+        room, phase, humans, since, grace_left, llm, is_connected, closing, llm_state,
+        joining, takes_jobs, models, switches, machine, first_seen_at, updated_at,
     ) = values  # fmt: skip
     return AgentRow(
         beat=Beat(
@@ -154,9 +159,12 @@ def agent_from(values: Sequence[Any]) -> AgentRow:
                 llm=llm,
                 is_connected=is_connected is not False,
                 closing=closing,
+                llm_state=llm_state,
             ),
             joining=() if joining == "[]" else _decode_joining(joining),
             takes_jobs=takes_jobs,
+            models=() if models == "[]" else _decode_models(models),
+            switches=() if switches == "[]" else _decode_switches(switches),
             machine=machine,
         ),
         status=_STATUS[status],

@@ -79,9 +79,13 @@ AGENTS = sa.Table(
     sa.Column("llm", sa.Text),
     sa.Column("isConnected", sa.Boolean),  # null: it has no call, or is from before there was this column
     sa.Column("closing", sa.Text),
+    sa.Column("llmState", sa.Text),
     # Of a worker: jobs whose agents are on their way, and whether it takes more.
     sa.Column("joining", JSON_LIST, nullable=False, server_default=sa.text("'[]'")),
     sa.Column("takesJobs", sa.Boolean),
+    # Endpoints of language models, and how it went from one to another. Ages are seconds before lastHeartbeat.
+    sa.Column("models", JSON_LIST, nullable=False, server_default=sa.text("'[]'")),
+    sa.Column("switches", JSON_LIST, nullable=False, server_default=sa.text("'[]'")),
     sa.Column("machine", sa.Text),
     sa.Column("firstSeen", MOMENT, nullable=False),
     sa.Column("updatedAt", MOMENT, nullable=False),

@@ -16,11 +16,15 @@ from wire import (
     Hint,
     Joining,
     Kind,
+    ModelFacts,
     Said,
+    SwitchFacts,
     check_texts,
     decode_beat,
     encode_beat,
 )
+
+WIDE = "\U0001f600" * 999
 
 
 def beat(said: Facts, measured: Reading | None = None) -> Beat:
@@ -65,6 +69,20 @@ def test_a_worker_says_which_of_its_agents_are_on_their_way() -> None:
     assert beat(facts(kind=Kind.WORKER, joining=joining)).joining == joining
 
 
+def test_an_agent_says_how_its_models_are() -> None:
+    models = (
+        ModelFacts(
+            id="127.0.0.1:11434", model="llama3.2", host="127.0.0.1:11434", source="discovered", kind="ollama",
+            state="failing", reason="no first word in 3 s", age=12.5, first_token_ms=412.0,
+        ),
+        ModelFacts(id="api.openai.com", state="healthy", is_current=True),
+    )  # fmt: skip
+    switches = (SwitchFacts(age=12.5, source="127.0.0.1:11434", target="api.openai.com", reason="slow"),)
+    call = CallFacts(room="r", phase="active", llm="gpt", llm_state="healthy")
+    made = beat(facts(models=models, switches=switches, call=call))
+    assert (made.models, made.switches, made.call) == (models, switches, call)
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -107,6 +125,39 @@ def test_a_worker_says_which_of_its_agents_are_on_their_way() -> None:
         ),
         pytest.param(facts(joining=(Joining(room="\x00"), Joining(room="", age=math.inf))), id="odd rooms"),
         pytest.param(facts(call=CallFacts(room="r", phase="closing", closing="x\n" * 99)), id="an odd end"),
+        pytest.param(
+            facts(
+                models=(
+                    ModelFacts(id="", model="\x00", state="", age=math.nan, first_token_ms=-1.0),
+                    ModelFacts(id="i" * 999, host="\n", source="s" * 99, kind="k" * 99, reason="r" * 999),
+                ),
+                switches=(SwitchFacts(age=math.inf, source="\x1b" * 999, target="", reason="a\nb"),),
+                call=CallFacts(room="r", phase="active", llm_state="s" * 99),
+            ),
+            id="odd models",
+        ),
+        pytest.param(
+            facts(
+                prompt="\U0001f600" * 32_000,
+                description="\U0001f600" * 2_000,
+                reason="\U0001f600" * 2_000,
+                last_error="\U0001f600" * 2_000,
+                joining=tuple(Joining(room="\U0001f600" * 999) for _ in range(999)),
+                models=tuple(
+                    ModelFacts(
+                        id=WIDE, model=WIDE, host=WIDE, source=WIDE, kind=WIDE, state=WIDE, reason=WIDE
+                    )
+                    for _ in range(99)
+                ),
+                switches=tuple(SwitchFacts(source=WIDE, target=WIDE, reason=WIDE) for _ in range(99)),
+                call=CallFacts(
+                    room="r",
+                    phase="active",
+                    humans=tuple(Guest(identity=WIDE) for _ in range(999)),
+                ),
+            ),
+            id="many models and all else",
+        ),
     ],
 )
 def test_what_the_registry_would_refuse_is_cut(said: Facts) -> None:
@@ -126,8 +177,24 @@ def test_a_long_prompt_keeps_what_fits() -> None:
 
 
 def test_what_errors_say_is_masked() -> None:
-    said = facts(reason="token=abc", last_error="token=abc", hints=(Hint(points=1, text="token=abc"),))
+    said = facts(
+        reason="token=abc",
+        last_error="token=abc",
+        hints=(Hint(points=1, text="token=abc"),),
+        models=(ModelFacts(id="m", reason="token=abc"),),
+        switches=(SwitchFacts(reason="token=abc"),),
+    )
     made = beat_of(
         said, reading(), agent_id="a", incarnation=ID, sequence=1, interval=1, mask=lambda _: "masked"
     )
     assert (made.reason, made.last_error, made.hints[0].text) == ("masked", "masked", "masked")
+    assert (made.models[0].reason, made.switches[0].reason) == ("masked", "masked")
+
+
+def test_of_too_many_models_the_preferred_ones_are_kept() -> None:
+    models = tuple(
+        ModelFacts(id=f"{number} {WIDE}", model=WIDE, host=WIDE, reason=WIDE) for number in range(32)
+    )
+    made = beat(facts(models=models, description="At the desk", prompt="You are Ada."))
+    assert [model.id[0] for model in made.models] == list("01234567")
+    assert made.description == "At the desk"

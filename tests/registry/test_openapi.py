@@ -29,6 +29,7 @@ HEADERS = {"authorization": "Bearer s3cret-token"}
 
 OPERATIONS = [
     ("GET", "/api/agents"),
+    ("GET", "/api/models"),
     ("GET", "/api/status"),
     ("GET", "/api/pulse"),
     ("GET", "/api/agents/{agent_id}"),

@@ -14,7 +14,9 @@ from wire import (
     Guest,
     Hint,
     Kind,
+    ModelFacts,
     Said,
+    SwitchFacts,
     check_texts,
     decode_beat,
     encode_beat,
@@ -66,9 +68,40 @@ def test_a_whole_beat_comes_back_as_it_was_sent() -> None:
             since=1.5,
             grace_left=58.5,
             llm="gpt-4.1",
+            llm_state="busy",
+        ),
+        models=(
+            ModelFacts(
+                id="127.0.0.1:11434",
+                model="llama3.2",
+                host="127.0.0.1:11434",
+                source="discovered",
+                kind="ollama",
+                state="failing",
+                reason="no first word in 3 s",
+                age=12.5,
+                first_token_ms=412.0,
+                is_current=True,
+            ),
+        ),
+        switches=(
+            SwitchFacts(age=12.5, source="127.0.0.1:11434", target=None, reason="no first word in 3 s"),
         ),
     )
     assert decode_beat(encode_beat(whole)) == whole
+
+
+def test_models_are_told_in_camel_case() -> None:
+    said = beat(
+        call={"room": "r", "phase": "active", "llmState": "none"},
+        models=[{"id": "a", "isCurrent": True, "firstTokenMs": 3}],
+        switches=[{"target": "a"}],
+    )
+    assert said.models == (ModelFacts(id="a", is_current=True, first_token_ms=3.0),)
+    assert said.models[0].state == "unknown"
+    assert said.switches == (SwitchFacts(target="a"),)
+    assert said.call is not None
+    assert said.call.llm_state == "none"
 
 
 def test_unknown_fields_are_ignored() -> None:
@@ -109,6 +142,10 @@ def test_what_is_no_beat_is_told_in_one_line(data: bytes, message: str) -> None:
         ({"temperature": "hot"}, "temperature: "),
         ({"hints": [{"points": 101, "text": "x"}]}, "hints[0].points: Expected `int` <= 100; it is 101"),
         ({"call": {"phase": "active"}}, "call: Object missing required field `room`"),
+        ({"models": [{"id": ""}]}, "models[0].id: Expected `str` of length >= 1; it is ''"),
+        ({"models": [{"id": "a", "state": "x" * 21}]}, "models[0].state: Expected `str` of length <= 20"),
+        ({"models": [{"id": "a"}] * 33}, "models: Expected `array` of length <= 32"),
+        ({"switches": [{}] * 11}, "switches: Expected `array` of length <= 10"),
         ({"version": 2}, "version: 2 is newer than what this registry reads (1); update the registry"),
         ({"version": 2, "sequence": "seventeen"}, "version: 2 is newer"),
     ],
@@ -160,6 +197,45 @@ def test_anything_else_is_new(fields: dict[str, Any]) -> None:
     )
 
 
+MODEL = {"id": "a", "model": "m", "state": "healthy", "age": 1.0, "firstTokenMs": 300.0, "isCurrent": True}
+SWITCH = {"age": 1.0, "source": "b", "target": "a", "reason": "slow"}
+
+
+@pytest.mark.parametrize(
+    ("model", "switch", "is_new"),
+    [
+        ({"age": 11.0, "firstTokenMs": 900.0}, {"age": 11.0}, False),
+        ({"state": "failing"}, {}, True),
+        ({"reason": "no first word in 3 s"}, {}, True),
+        ({"model": None}, {}, True),
+        ({"isCurrent": False}, {}, True),
+        ({"id": "c"}, {}, True),
+        ({}, {"target": None}, True),
+        ({}, {"reason": "gone"}, True),
+    ],
+    ids=["ages", "state", "reason", "model", "is-current", "id", "target", "why"],
+)
+def test_how_models_are_is_new_and_for_how_long_is_not(
+    model: dict[str, Any], switch: dict[str, Any], is_new: bool
+) -> None:
+    before = beat(models=[MODEL], switches=[SWITCH])
+    after = beat(models=[MODEL | model], switches=[SWITCH | switch])
+    assert same_facts(before, after) is not is_new
+
+
+def test_models_that_come_and_go_are_new() -> None:
+    assert not same_facts(beat(), beat(models=[MODEL]))
+    assert not same_facts(
+        beat(models=[MODEL, MODEL | {"id": "b"}]), beat(models=[MODEL | {"id": "b"}, MODEL])
+    )
+    assert not same_facts(beat(switches=[SWITCH]), beat(switches=[SWITCH, SWITCH]))
+
+
+def test_the_state_of_the_model_in_use_is_new() -> None:
+    call = {"room": "r", "phase": "active", "llmState": "healthy"}
+    assert not same_facts(beat(call=call), beat(call=call | {"llmState": "none"}))
+
+
 @pytest.mark.parametrize(
     ("fields", "where"),
     [
@@ -171,6 +247,11 @@ def test_anything_else_is_new(fields: dict[str, Any]) -> None:
         ({"lastError": "\x1b[31mred"}, "lastError"),
         ({"hints": [{"points": 1, "text": "\x07"}]}, "hints[0].text"),
         ({"call": {"room": "r\x00", "phase": "active"}}, "call.room"),
+        ({"call": {"room": "r", "phase": "active", "llmState": "\n"}}, "call.llmState"),
+        ({"models": [{"id": "a"}, {"id": "b\x00"}]}, "models[1].id"),
+        ({"models": [{"id": "a", "reason": "no\nword"}]}, "models[0].reason"),
+        ({"switches": [{"source": "\x1b"}]}, "switches[0].source"),
+        ({"switches": [{"reason": "\x07"}]}, "switches[0].reason"),
         (
             {"call": {"room": "r", "phase": "active", "humans": [{"identity": "\x01"}]}},
             "call.humans[0].identity",

@@ -3,7 +3,8 @@
  *
  * The registry says by server-sent events that something has changed; what it looks like now is fetched as HTML, twice
  * a second at most. Every two seconds the ages of the last beats are asked for, which change without an event. Pages
- * whose part is marked `data-poll` (rooms, sessions, processes) are fetched at that pace while somebody looks.
+ * whose part is marked `data-poll` (rooms, sessions, processes) are fetched at that pace while somebody looks, and
+ * those marked `data-slow` (models), whose measurements change without an event, every five seconds.
  */
 
 import { morph } from "./morph.js";
@@ -140,7 +141,7 @@ function concerns(data) {
 }
 
 function changesByItself() {
-  return agentId() !== undefined || document.querySelector(".notices") !== null;
+  return agentId() !== undefined || document.querySelector(".notices, [data-slow]") !== null;
 }
 
 function polls() {

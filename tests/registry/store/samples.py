@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from registry.records import AgentRow, Change, Forced, Reason, Status
-from wire import Beat, CallFacts, Deployment, Guest, Hint, Joining, Kind, Said
+from wire import Beat, CallFacts, Deployment, Guest, Hint, Joining, Kind, ModelFacts, Said, SwitchFacts
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 890_123, tzinfo=UTC)
 
@@ -48,9 +48,29 @@ FULL_BEAT = Beat(
         llm="gpt-4.1",
         is_connected=False,
         closing="humans_left",
+        llm_state="rate_limited",
     ),
     joining=(Joining(room="agent-bob-room", age=0.4), Joining(room="agent-eve-room")),
     takes_jobs=True,
+    models=(
+        ModelFacts(
+            id="127.0.0.1:11434",
+            model="llama3.2",
+            host="127.0.0.1:11434",
+            source="discovered",
+            kind="ollama",
+            state="failing",
+            reason="no first word in 3 s",
+            age=12.5,
+            first_token_ms=412.25,
+            is_current=True,
+        ),
+        ModelFacts(id="api.openai.com"),
+    ),
+    switches=(
+        SwitchFacts(age=3.3, source="127.0.0.1:11434", target="api.openai.com", reason="slow"),
+        SwitchFacts(),
+    ),
     machine="boot/pid",
 )
 

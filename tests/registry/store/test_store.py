@@ -60,7 +60,13 @@ def test_an_agent_comes_back_as_it_was(store: Store, row: AgentRow) -> None:
 
 def test_every_field_of_the_full_agent_differs_from_its_default() -> None:
     """Or the round trip would not see a field that is forgotten."""
-    for instance in (FULL_BEAT, FULL_BEAT.call, FULL_BEAT.hints[0]):
+    for instance in (
+        FULL_BEAT,
+        FULL_BEAT.call,
+        FULL_BEAT.hints[0],
+        FULL_BEAT.models[0],
+        FULL_BEAT.switches[0],
+    ):
         assert instance is not None
         for field in msgspec.structs.fields(instance):
             if field.name != "version":  # there is only one yet
