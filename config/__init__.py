@@ -2,10 +2,18 @@
 
 from config.errors import SettingsError
 from config.folders import cache_folder, state_folder
-from config.providers import Endpoint, Providers, resolve_providers
-from config.settings import SENDER_SETTINGS, LiveKitLogin, Settings, load_settings, process_environment
+from config.providers import NO_KEY, Endpoint, Providers, resolve_providers
+from config.settings import (
+    SENDER_SETTINGS,
+    LiveKitLogin,
+    Settings,
+    load_settings,
+    process_environment,
+    reload_settings,
+)
 
 __all__ = [
+    "NO_KEY",
     "SENDER_SETTINGS",
     "Endpoint",
     "LiveKitLogin",
@@ -15,6 +23,7 @@ __all__ = [
     "cache_folder",
     "load_settings",
     "process_environment",
+    "reload_settings",
     "resolve_providers",
     "state_folder",
 ]

@@ -6,32 +6,28 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import dotenv
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from config.errors import SettingsError
-
-DAY = 86_400.0
+from config.language_models import LanguageModelSettings
+from config.values import DAY, HttpUrl, LiveKitUrl
 
 _SECRETS = frozenset(
-    {"livekit_api_secret", "openai_api_key", "deepgram_api_key", "registry_token", "database_url"}
+    {
+        "livekit_api_secret",
+        "openai_api_key",
+        "deepgram_api_key",
+        "registry_token",
+        "database_url",
+        "cloud_chat_ui_auth_token",
+        "jwt_secret",
+        "tavily_api_key",
+        "e2b_api_key",
+    }
 )
-
-
-def _url(*schemes: str) -> AfterValidator:
-    def check(value: str) -> str:
-        parts = urlsplit(value)
-        if parts.username or parts.password:
-            raise ValueError("must hold no user name or password")
-        _ = parts.port  # raises ValueError for what is no port
-        if parts.scheme not in schemes or not parts.hostname:
-            raise ValueError(f"must be a URL that begins with {' or '.join(f'{s}://' for s in schemes)}")
-        return value.rstrip("/")
-
-    return AfterValidator(check)
 
 
 def _check_database(value: SecretStr) -> SecretStr:
@@ -50,10 +46,6 @@ def _check_token(value: SecretStr) -> SecretStr:
     return value
 
 
-HttpUrl = Annotated[str, _url("http", "https")]
-LiveKitUrl = Annotated[str, _url("ws", "wss", "http", "https")]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveKitLogin:
     """How to reach a LiveKit project, whole."""
@@ -63,7 +55,7 @@ class LiveKitLogin:
     api_secret: SecretStr
 
 
-class Settings(BaseSettings):
+class Settings(LanguageModelSettings):
     """One process's settings. Durations are seconds. A name here in capitals is the variable's name."""
 
     model_config = SettingsConfigDict(
@@ -267,9 +259,7 @@ def load_settings(folder: Path | None = None, *, only: frozenset[str] | None = N
     Raises:
         SettingsError: A setting is wrong, with one line for each.
     """
-    folder = Path.cwd() if folder is None else folder
-    for name in (".env.local", ".env"):
-        dotenv.load_dotenv(folder / name, override=False)
+    _read_files(Path.cwd() if folder is None else folder)
     # Elsewhere empty means unset; here it is the way to have no registry.
     given: dict[str, Any] = {"web_ui_url": None} if os.environ.get("WEB_UI_URL") == "" else {}
     try:
@@ -279,6 +269,38 @@ def load_settings(folder: Path | None = None, *, only: frozenset[str] | None = N
         if only is not None and not wrong & only:
             return Settings(**given, **{name: Settings.model_fields[name].get_default() for name in wrong})
         raise SettingsError("\n".join(_line(detail) for detail in error.errors(include_url=False))) from error
+
+
+def reload_settings(folder: Path | None = None) -> Settings:
+    """As `load_settings`, with what stands in the two files now; the environment itself still wins.
+
+    Raises:
+        SettingsError: A setting is wrong; everything stays as it was.
+    """
+    before = {name: value for name, value in _from_files.items() if os.environ.get(name) == value}
+    for name in before:
+        del os.environ[name]
+    _from_files.clear()
+    try:
+        return load_settings(folder)
+    except SettingsError:
+        for name in _from_files:
+            os.environ.pop(name, None)
+        _from_files.clear()
+        _from_files.update(before)
+        os.environ.update(before)
+        raise
+
+
+_from_files: dict[str, str] = {}
+"""Variables that stood in a file and not in the environment that this process was given."""
+
+
+def _read_files(folder: Path) -> None:
+    for file in (".env.local", ".env"):
+        for name, value in dotenv.dotenv_values(folder / file).items():
+            if value is not None and name not in os.environ:
+                os.environ[name] = _from_files[name] = value
 
 
 def process_environment() -> dict[str, str]:

@@ -7,9 +7,22 @@ from dataclasses import dataclass
 
 from config import Providers, Settings
 from heartbeat import Facts
+from llm.models import Models
 from session.call_state import CallState
 from session.trouble import Part
-from wire import AgentId, CallFacts, Deployment, Guest, Hint, Joining, Kind, Profile, Said
+from wire import (
+    AgentId,
+    CallFacts,
+    Deployment,
+    Guest,
+    Hint,
+    Joining,
+    Kind,
+    ModelFacts,
+    Profile,
+    Said,
+    SwitchFacts,
+)
 
 _PARTS = {Part.STT: "speech to text", Part.LLM: "the language model", Part.TTS: "text to speech"}
 
@@ -34,10 +47,17 @@ def host_of(settings: Settings) -> str:
 
 
 def call_facts(
-    state: CallState, *, agent_id: AgentId, profile: Profile, providers: Providers, settings: Settings
+    state: CallState,
+    *,
+    agent_id: AgentId,
+    profile: Profile,
+    providers: Providers,
+    settings: Settings,
+    models: Models,
 ) -> Facts:
     """A call, for a beat."""
-    model = profile.model or providers.llm.model
+    current = models.current
+    model = (current and current.model) or profile.model
     return Facts(
         agent_id=row_id(agent_id, state.room_name),
         status=Said.RUNNING if state.is_ready else Said.STARTING,
@@ -65,9 +85,39 @@ def call_facts(
             since=state.since,
             grace_left=state.grace_left,
             llm=model,
+            llm_state=current.state.value if current else "none",
             is_connected=state.is_connected,
             closing=None if state.closing is None else state.closing.value,
         ),
+        models=model_facts(models),
+        switches=switch_facts(models),
+    )
+
+
+def model_facts(models: Models) -> tuple[ModelFacts, ...]:
+    """The language models, for a beat. From any thread: it only reads."""
+    return tuple(
+        ModelFacts(
+            id=view.id,
+            model=view.model,
+            host=view.host,
+            source=view.source,
+            kind=view.kind,
+            state=view.state.value,
+            reason=view.reason,
+            age=view.age,
+            first_token_ms=view.first_token_ms,
+            is_current=view.is_current,
+        )
+        for view in models.views()
+    )
+
+
+def switch_facts(models: Models) -> tuple[SwitchFacts, ...]:
+    """What took over from what, for a beat, likewise."""
+    return tuple(
+        SwitchFacts(age=switch.age, source=switch.source, target=switch.target, reason=switch.reason)
+        for switch in models.switches()
     )
 
 
@@ -86,9 +136,13 @@ class WorkerState:
     joining: tuple[Joining, ...] = ()
 
 
-def worker_facts(state: WorkerState, *, profile: Profile, settings: Settings) -> Facts:
+def worker_facts(
+    state: WorkerState, *, profile: Profile, settings: Settings, models: Models | None = None
+) -> Facts:
     """A worker, for a beat."""
     hints = []
+    if models is not None and not models.may_answer:
+        hints.append(Hint(points=FAILING_POINTS, text="no language model answers: calls wait for one"))
     if state.is_registered and not state.is_connected:
         hints.append(Hint(points=50, text="LiveKit is out of reach: no new calls come"))
     if state.is_full and not state.is_draining:
@@ -113,4 +167,6 @@ def worker_facts(state: WorkerState, *, profile: Profile, settings: Settings) ->
         hints=tuple(hints),
         joining=state.joining,
         takes_jobs=state.is_registered and state.is_connected and not state.is_draining,
+        models=() if models is None else model_facts(models),
+        switches=() if models is None else switch_facts(models),
     )

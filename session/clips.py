@@ -16,7 +16,7 @@ _FRAME = 0.02  # seconds; what the room sends at a time
 class Clip(enum.Enum):
     """Each has its sound in ``sounds/<name>.wav``, mono 16-bit; ``scripts/render-clips`` makes them."""
 
-    THINKING = "I am sorry, I cannot think of an answer right now. Please ask me again in a moment."
+    THINKING = "I am sorry, I cannot think of an answer right now. I will answer as soon as I can."
     HEARING = "I am sorry, I cannot hear you right now. Please wait a moment."
     SPEAKING = "I am sorry, my voice is failing me. Please wait a moment."
 

@@ -23,7 +23,12 @@ from livekit.agents.llm import ChatMessage
 from livekit.agents.voice import CloseReason as SessionCloseReason
 from livekit.agents.voice.speech_handle import SpeechHandle
 
+from llm.errors import LlmError
+from llm.models import Models
+from llm.tools import Tool
+from llm.tools import aclose as close_tools
 from session.clips import frames
+from session.language_model import BackAgain
 from session.recalling import with_turns
 from session.trouble import CLIPS, Part, Trouble
 from session.utterance import OnUtterance, Utterance
@@ -49,6 +54,8 @@ class Conversation:
     Args:
         session: Not started yet.
         agent: The character.
+        models: What thinks; begun already, closed with the pipeline.
+        tools: What the agent was given to use, closed likewise.
         http: What the pipeline's sockets were opened with; closed with it.
         greeting: Said when a human is there, until one has heard it to its end; empty = nothing.
         on_said: Who is told what is said.
@@ -61,6 +68,8 @@ class Conversation:
         session: AgentSession[None],
         agent: Agent,
         *,
+        models: Models,
+        tools: Sequence[Tool] = (),
         http: aiohttp.ClientSession,
         greeting: str,
         on_said: Sequence[OnUtterance] = (),
@@ -71,6 +80,8 @@ class Conversation:
         """Called when the pipeline closed, whoever closed it."""
         self._session = session
         self._agent = agent
+        self._models = models
+        self._tools = tools
         self._http = http
         self._greeting = greeting
         self._on_said = tuple(on_said)
@@ -87,6 +98,9 @@ class Conversation:
         self._telling: asyncio.TimerHandle | None = None
         self._active_at = asyncio.get_running_loop().time()
         self._waiting_part: Part | None = None  # its failure is to be told when it is quiet
+        self._is_unanswered = False  # no model has answered what was said last
+        self._is_back = False  # one may now
+        self._back_again = BackAgain(models, self._on_model_back)
         session.on("error", self._on_error)
         session.on("close", self._on_close)
         session.on("conversation_item_added", self._on_item)
@@ -177,9 +191,12 @@ class Conversation:
         self.on_closed = _ignore
         if self._telling is not None:
             self._telling.cancel()
+        self._back_again.end()
         try:
             await self._session.aclose()
         finally:
+            await self._models.aclose()
+            await close_tools(self._tools)
             await self._http.close()
 
     def usage(self) -> list[dict[str, Any]]:
@@ -256,13 +273,36 @@ class Conversation:
         error = event.error
         if getattr(error, "recoverable", True) or getattr(error, "type", "") not in {p.value for p in Part}:
             return
+        if Part(error.type) is Part.LLM:
+            self._is_unanswered = True
+        cause = error.error.__cause__
         clip = self.trouble.failed(
             Part(error.type),
-            type(error.error).__name__,
+            str(cause) if isinstance(cause, LlmError) else type(error.error).__name__,
             now=asyncio.get_running_loop().time(),
         )
         if clip is not None and self._has_audience:
             self._tell_when_quiet(Part(error.type))
+
+    def _on_model_back(self) -> None:
+        if self._is_unanswered:
+            self._is_back = True
+            self._answer_if_quiet()
+
+    def _answer_if_quiet(self) -> None:
+        """Answer the question that no model answered when it was asked, now that one may."""
+        if not (self._is_back and self._is_running and self._has_audience):
+            return
+        if self._session.user_state == "speaking" or self._session.agent_state in {"thinking", "speaking"}:
+            return
+        self._is_back = self._is_unanswered = False
+        logger.info(
+            "a model is back, the waiting question is answered", extra={"action": "call.answers_late"}
+        )
+        try:
+            self._session.generate_reply()
+        except RuntimeError:
+            logger.debug("no answer, the pipeline is closing")
 
     def _on_close(self, event: CloseEvent) -> None:
         self._is_running = False
@@ -274,6 +314,7 @@ class Conversation:
             return
         self._active_at = asyncio.get_running_loop().time()
         if item.role == "assistant":
+            self._is_unanswered = self._is_back = False
             self.trouble.worked(Part.LLM)
         if item.role in ("user", "assistant"):
             said = Utterance(role=item.role, text=item.text_content, interrupted=item.interrupted)
@@ -293,10 +334,12 @@ class Conversation:
             self._session.interrupt(force=True)
         if event.new_state == "listening":
             self._tell_soon()
+            self._answer_if_quiet()
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
         if event.new_state != "speaking":
             self._tell_soon()
+            self._answer_if_quiet()
 
 
 def _ignore(*, is_error: bool) -> None:

@@ -14,6 +14,8 @@ from livekit.agents import JobContext, JobProcess
 from config import load_settings, resolve_providers, state_folder
 from heartbeat.texts import one_line
 from lifecycle import CloseReason, Watchdog
+from llm.models import Models
+from llm.tools import tools_for
 from session import journal, logs, profiles, voice
 from session.beat_facts import call_facts, host_of, row_id
 from session.beating import Beating
@@ -56,6 +58,9 @@ async def run(ctx: JobContext) -> None:
         return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=prepared.tls), **options)
 
     http = open_http()
+    models = Models(settings, board_folder=state_folder() / "llm", tls=lambda: prepared.tls)
+    tools = tools_for(settings)
+    await models.start()
     registry = registry_api(settings, tls=prepared.tls)
     resumes = resumes_in(ctx.job.metadata)
     reporting = Reporting(
@@ -77,13 +82,28 @@ async def run(ctx: JobContext) -> None:
         """An operator's wish, in the sender's thread."""
         loop.call_soon_threadsafe(call.close, CloseReason.OPERATOR)
 
+    beating = Beating(
+        settings,
+        describe=lambda: call_facts(
+            call.state(),
+            agent_id=agent_id,
+            profile=profile,
+            providers=providers,
+            settings=settings,
+            models=models,
+        ),
+        on_orders={Order.STOP: leave, Order.LEAVE: leave},
+        goodbye_timeout=GOODBYE_TIMEOUT,
+    )
     call = Call(
         ctx,
         agent_id=agent_id,
         settings=settings,
         conversation=Conversation(
-            voice.build_session(providers, profile, prepared, http=http),
-            voice.build_agent(profile),
+            voice.build_session(providers, profile, prepared, models=models, http=http),
+            voice.build_agent(profile, tools=tools),
+            models=models,
+            tools=tools,
             http=http,
             greeting=BREAK if resumes else profile.greeting,
             on_said=(diary.take, reporting.take),
@@ -93,16 +113,10 @@ async def run(ctx: JobContext) -> None:
         login=login,
         server_api=ServerApi(login, http=lambda: open_http(proxy=ctx.proc.http_proxy)),
         watchdog=Watchdog(),
-        beating=Beating(
-            settings,
-            describe=lambda: call_facts(
-                call.state(), agent_id=agent_id, profile=profile, providers=providers, settings=settings
-            ),
-            on_orders={Order.STOP: leave, Order.LEAVE: leave},
-            goodbye_timeout=GOODBYE_TIMEOUT,
-        ),
+        beating=beating,
         reporting=reporting,
     )
+    models.subscribe(beating.tell)
     ctx.proc.userdata[_CALL] = call
     await call.start()
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
-from livekit.agents import NOT_GIVEN, Agent, AgentSession, APIConnectOptions, inference, llm, vad
+from livekit.agents import Agent, AgentSession, APIConnectOptions, inference, llm, vad
 from livekit.agents.utils import http_context
 from livekit.agents.voice import room_io
 from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.plugins import deepgram, openai
-from openai import AsyncOpenAI
 
 from config import Endpoint, Providers
+from llm.models import Models
+from llm.tools import DATA_RULE, Tool, call
+from session.language_model import NO_RETRY, RoutedModel
 from wire import Profile
 
 MAX_TURN_DELAY = 1.5
@@ -29,23 +34,16 @@ class Prepared:
     """What a process makes ready while it waits for a call."""
 
     detector: vad.VAD
-    llm_client: AsyncOpenAI
     tls: ssl.SSLContext
 
 
 def prepare(providers: Providers) -> Prepared:
     """Do once, before there is a call, what would keep a caller waiting.
 
-    A client for the language model and a TLS context each read the machine's certificates, which holds up
-    the event loop for about 0.1 s.
+    A TLS context reads the machine's certificates, which holds up the event loop for about 0.1 s.
     """
     return Prepared(
         detector=inference.VAD(model="silero"),
-        llm_client=AsyncOpenAI(
-            api_key=providers.llm.api_key.get_secret_value(),
-            base_url=providers.llm.base_url,
-            max_retries=0,  # livekit-agents retries
-        ),
         # livekit-agents' own, of which there is one in a process. It has no public name. If it is not there at the end
         # of a call, it is made then, on the event loop, to close a session that was never opened.
         tls=http_context._create_ssl_context(),
@@ -53,21 +51,22 @@ def prepare(providers: Providers) -> Prepared:
 
 
 def build_session(
-    providers: Providers, profile: Profile, prepared: Prepared, *, http: aiohttp.ClientSession
+    providers: Providers, profile: Profile, prepared: Prepared, *, models: Models, http: aiohttp.ClientSession
 ) -> AgentSession[None]:
     """The pipeline. All turn-taking is decided on this machine, whatever mode the worker runs in.
 
     LiveKit's defaults send audio to its cloud when ``LIVEKIT_DEV_MODE`` is set; hence the pinned detectors.
 
     Args:
-        providers: Who hears, thinks and speaks.
+        providers: Who hears and speaks.
         profile: Of the agent.
         prepared: Of this process.
+        models: Who thinks.
         http: For speech; closed by whoever opened it.
     """
     return AgentSession(
         stt=build_stt(providers.stt, http=http),
-        llm=build_llm(providers.llm, profile, client=prepared.llm_client),
+        llm=RoutedModel(models, profile),
         tts=build_tts(providers.tts, profile, http=http),
         vad=prepared.detector,
         turn_handling={
@@ -77,8 +76,8 @@ def build_session(
         },
         conn_options=SessionConnectOptions(
             stt_conn_options=APIConnectOptions(max_retry=3, retry_interval=1.0, timeout=5.0),
-            # A human waits for these: two tries, then say so aloud.
-            llm_conn_options=APIConnectOptions(max_retry=1, retry_interval=0.5, timeout=8.0),
+            llm_conn_options=NO_RETRY,
+            # A human waits for it: two tries, then say so aloud.
             tts_conn_options=APIConnectOptions(max_retry=1, retry_interval=0.5, timeout=5.0),
             max_unrecoverable_errors=FOREVER,
         ),
@@ -86,8 +85,8 @@ def build_session(
     )
 
 
-def build_agent(profile: Profile) -> Agent:
-    """The character: prompt, and the turns shown to the model before the call."""
+def build_agent(profile: Profile, *, tools: Sequence[Tool] = ()) -> Agent:
+    """The character: prompt, the turns shown to the model before the call, and the tools that it may use."""
     turns = llm.ChatContext.empty()
     for human, agent in profile.examples:
         turns.add_message(role="user", content=human)
@@ -95,7 +94,16 @@ def build_agent(profile: Profile) -> Agent:
     if profile.examples and profile.greeting:
         # The greeting comes next. Without a turn to answer, a small model takes it for the answer to the last example.
         turns.add_message(role="user", content="Hello.")
-    return Agent(instructions=profile.prompt, chat_ctx=turns)
+    prompt = f"{profile.prompt}\n\n{DATA_RULE}" if tools else profile.prompt
+    return Agent(instructions=prompt, chat_ctx=turns, tools=[_as_function(tool, tools) for tool in tools])
+
+
+def _as_function(tool: Tool, tools: Sequence[Tool]) -> llm.RawFunctionTool[..., Any]:
+    async def run(raw_arguments: dict[str, object]) -> str:
+        return await call(tools, tool.name, json.dumps(raw_arguments))
+
+    schema = {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
+    return llm.function_tool(run, raw_schema=schema)
 
 
 def room_options() -> room_io.RoomOptions:
@@ -109,15 +117,6 @@ def build_stt(endpoint: Endpoint, *, http: aiohttp.ClientSession) -> deepgram.ST
         api_key=endpoint.api_key.get_secret_value(),
         base_url=f"{endpoint.base_url}/v1/listen",
         http_session=http,
-    )
-
-
-def build_llm(endpoint: Endpoint, profile: Profile, *, client: AsyncOpenAI) -> openai.LLM:
-    return openai.LLM(
-        model=profile.model or endpoint.model or "gpt-4.1-mini",
-        client=client,
-        temperature=NOT_GIVEN if profile.temperature is None else profile.temperature,
-        max_completion_tokens=NOT_GIVEN if profile.max_answer_tokens is None else profile.max_answer_tokens,
     )
 
 

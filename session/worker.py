@@ -20,6 +20,7 @@ from livekit.protocol import agent
 
 from config import Settings, SettingsError, resolve_providers, state_folder
 from heartbeat import Facts
+from llm.models import Models
 from session import job, journal, load, logs, profiles, starting
 from session.beat_facts import WorkerState, worker_facts
 from session.beating import Beating
@@ -34,9 +35,8 @@ from wire import DEFAULT_PROFILE, AgentId, Command, Order, Outcome, Profile
 
 logger = logging.getLogger(__name__)
 
-_PRELOADED = ["session.job", "anyio._backends._asyncio", "anyio._core._synchronization"]
-"""Imported once, for all job processes. anyio's are what the language model's client imports at its first request,
-which would hold up the greeting."""
+_PRELOADED = ["session.job"]
+"""Imported once, for all job processes."""
 
 CLOSE_TIMEOUT = LEAVING_TIMEOUT - 0.5
 """Seconds that all calls have to leave when the worker ends."""
@@ -103,6 +103,7 @@ class Worker(AgentServer):
         self._joining = JoiningRooms(
             running=lambda: [info.job.id for info in self.active_jobs], on_change=self._beat
         )
+        self._models = Models(settings, board_folder=state_folder() / "llm")
         self._registry = registry_api(settings)
         self._fetched = (
             None
@@ -164,6 +165,8 @@ class Worker(AgentServer):
             await asyncio.to_thread(
                 journal.forget, state_folder() / "journal", days=self._settings.journal_days
             )
+        await self._models.start()
+        self._models.subscribe(self._beat)
         self._begin_to_beat()
         joining = asyncio.create_task(self._joining.run(), name="worker-joining")
         try:
@@ -297,6 +300,7 @@ class Worker(AgentServer):
             ),
             profile=self._profile,
             settings=self._settings,
+            models=self._models,
         )
 
     def _beat(self) -> None:
@@ -308,6 +312,7 @@ class Worker(AgentServer):
             await self._beating.say_goodbye(reason)
         if self._registry is not None:
             await self._registry.aclose()
+        await self._models.aclose()
 
     async def _load_profile(self, agent_id: AgentId) -> Profile:
         """For an agent that is about to join: what the registry has by now."""

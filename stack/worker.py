@@ -41,6 +41,12 @@ _NO_KEYS = {
     "DEEPGRAM_API_KEY": "",
     "DEEPGRAM_BASE_URL": "",
     "TTS_PROVIDER": "",
+    # Nor are the language models that happen to run here.
+    "AGENT_AUTO_DISCOVERY": "false",
+    "LLM_URLS": "",
+    "USE_CLOUD_LLM": "",
+    "LLM_CONTAINER_NAME": "",
+    "AGENT_BACKEND_URL": "",
     # A developer's own registry is not for our workers.
     "WEB_UI_URL": "",
     # A name would switch automatic dispatch off.

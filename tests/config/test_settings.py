@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config import SENDER_SETTINGS, Settings, SettingsError, load_settings
+from config import SENDER_SETTINGS, Settings, SettingsError, load_settings, reload_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -162,3 +162,42 @@ def test_a_wrong_secret_is_refused_and_not_shown(
     assert str(error.value).startswith(f"{name}=***: ")
     assert words in str(error.value)
     assert value not in str(error.value)
+
+
+def test_files_are_read_again_and_the_environment_still_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRACE_PERIOD", "5")
+    for name in ("MAX_CALLS", "LLM_URLS"):
+        monkeypatch.setenv(name, "")  # so that it is put back at the end
+        monkeypatch.delenv(name)
+    file = tmp_path / ".env"
+    file.write_text("GRACE_PERIOD=9\nMAX_CALLS=3\n")
+    before = load_settings(tmp_path)
+    assert (before.grace_period, before.max_calls, before.llm_urls) == (5, 3, ())
+    file.write_text("GRACE_PERIOD=9\nLLM_URLS=http://a:1/v1\n")
+    after = reload_settings(tmp_path)
+    assert (after.grace_period, after.max_calls, after.llm_urls) == (5, None, ("http://a:1/v1",))
+    file.write_text("MAX_CALLS=many\n")
+    with pytest.raises(SettingsError, match=r"^MAX_CALLS='many'"):
+        reload_settings(tmp_path)
+    assert load_settings(tmp_path / "elsewhere").llm_urls == ("http://a:1/v1",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("LLM_URLS", "a:1/v1", "must be a URL that begins with http:// or https://"),
+        ("AGENT_DISCOVERY_PORTS", "80,99999", "less than or equal to 65535"),
+        ("JWT_SECRET", "short", "32 bytes or more"),
+        ("LLM_FIRST_TOKEN_TIMEOUT", "0", "greater than or equal to 0.1"),
+    ],
+)
+def test_a_wrong_setting_of_language_models_is_told(
+    name: str, value: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=words) as caught:
+        load_settings(tmp_path)
+    assert name in str(caught.value)
+    assert name != "JWT_SECRET" or value not in str(caught.value)

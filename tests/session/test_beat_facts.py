@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from config import Settings, resolve_providers
 from heartbeat import Facts
 from lifecycle import CloseReason, Phase
+from llm.health import State
+from llm.models import Models
 from session.beat_facts import WorkerState, call_facts, row_id, worker_facts
 from session.call_state import CallState
 from session.roster import Human, Role
 from session.trouble import Part
+from tests.session.fake_models import FakeModels
 from wire import DEFAULT_PROFILE, AgentId, Deployment, Guest, Joining, Kind, Said
 
 SETTINGS = Settings(agent_host="box", agent_port=8080)
 
 
-def call(settings: Settings = SETTINGS, **fields: Any) -> Facts:
+def models(state: State = State.HEALTHY) -> Models:
+    return cast(Models, FakeModels(state))
+
+
+def call(settings: Settings = SETTINGS, *, llm: State = State.HEALTHY, **fields: Any) -> Facts:
     state = CallState(
         **{
             "room_name": "agent-7-room",
@@ -43,10 +50,11 @@ def call(settings: Settings = SETTINGS, **fields: Any) -> Facts:
         profile=DEFAULT_PROFILE,
         providers=resolve_providers(settings),
         settings=settings,
+        models=models(llm),
     )
 
 
-def worker(settings: Settings = SETTINGS, **fields: Any) -> Facts:
+def worker(settings: Settings = SETTINGS, *, llm: State = State.HEALTHY, **fields: Any) -> Facts:
     state = {
         "n_calls": 2,
         "max_calls": 24,
@@ -55,7 +63,9 @@ def worker(settings: Settings = SETTINGS, **fields: Any) -> Facts:
         "is_draining": False,
         "is_full": False,
     }
-    return worker_facts(WorkerState(**{**state, **fields}), profile=DEFAULT_PROFILE, settings=settings)
+    return worker_facts(
+        WorkerState(**{**state, **fields}), profile=DEFAULT_PROFILE, settings=settings, models=models(llm)
+    )
 
 
 def test_a_call_tells_its_room_and_its_humans_with_their_roles() -> None:
@@ -65,6 +75,30 @@ def test_a_call_tells_its_room_and_its_humans_with_their_roles() -> None:
     assert (facts.call.room, facts.call.phase, facts.call.llm) == ("agent-7-room", "active", "local")
     assert facts.call.humans == (Guest(identity="guest"), Guest(identity="coach-1", role="coach"))
     assert (facts.host, facts.port, facts.deployment) == ("box", 8080, Deployment.LOCAL)
+
+
+def test_a_call_tells_its_model_and_how_it_is() -> None:
+    facts = call()
+    assert facts.call is not None
+    assert (facts.model, facts.call.llm_state) == ("local", "healthy")
+    assert [(model.id, model.state, model.is_current) for model in facts.models] == [
+        ("127.0.0.1:8090", "healthy", True)
+    ]
+    assert [(switch.target, switch.reason) for switch in facts.switches] == [("127.0.0.1:8090", "it answers")]
+
+
+def test_a_call_without_a_model_says_that_it_waits() -> None:
+    facts = call(llm=State.FAILING)
+    assert facts.call is not None
+    assert facts.call.llm_state == "none"
+    assert [(model.state, model.reason) for model in facts.models] == [("failing", "cannot connect")]
+
+
+def test_a_worker_without_a_model_says_so_and_loses_health() -> None:
+    assert worker().hints == ()
+    (hint,) = worker(llm=State.FAILING).hints
+    assert hint.points > 0
+    assert "no language model answers" in hint.text
 
 
 def test_a_call_that_is_not_ready_is_starting() -> None:
@@ -166,6 +200,7 @@ def test_a_prompt_is_not_sent_whole_every_few_seconds() -> None:
         profile=profile,
         providers=resolve_providers(SETTINGS),
         settings=SETTINGS,
+        models=models(),
     )
     assert len(facts.prompt or "") == 4_000
 

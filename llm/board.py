@@ -1,0 +1,223 @@
+"""What the processes of one host tell each other about language models: small files in the state folder.
+
+One of them, whoever holds the lock, looks for models and probes them; all of them write down what their own requests
+have met. So a call knows from its first moment what the host knows, and a model is probed once and not by each call.
+No key is written: an endpoint that needs one must stand in the settings of whoever uses it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from pydantic import SecretStr
+
+from config import NO_KEY
+from llm.endpoints import Endpoint, Source
+from llm.health import LONGEST_RATE_LIMIT, Health, State
+from llm.pool import Member
+
+logger = logging.getLogger(__name__)
+
+FRESH = 60.0
+"""Seconds after which a note that nobody has renewed is not believed any more."""
+
+RENEW_INTERVAL = 15.0
+"""Seconds between two renewals of the notes, by whoever watches."""
+
+_LONGEST = 1.2 * LONGEST_RATE_LIMIT
+"""Seconds until a next try that are believed: no process writes more."""
+
+_FOUND = "found.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """How an endpoint was, by some process's account."""
+
+    state: State
+    reason: str
+    failures: int
+    changed: float
+    """Seconds ago."""
+
+    retry_in: float
+    models: tuple[str, ...]
+
+    def health(self, *, now: float) -> Health:
+        """As our own knowledge, at `now` of our own clock."""
+        return Health(
+            state=self.state,
+            reason=self.reason,
+            since=now - self.changed,
+            failures=self.failures,
+            retry_at=now + self.retry_in,
+        )
+
+
+class Board:
+    """One process's view of the host's notes.
+
+    Args:
+        folder: Shared by the processes of one host and user.
+        wall: Seconds since 1970: the one clock that all of them have.
+    """
+
+    def __init__(self, folder: Path, *, wall: Callable[[], float] = time.time) -> None:
+        self._folder = folder
+        self._wall = wall
+        self._lock = FileLock(folder / "watch.lock", thread_local=False)
+        self._read_at: dict[str, tuple[int, int]] = {}
+        self._is_broken = False
+
+    def try_to_watch(self) -> bool:
+        """Become the one that looks for models and probes them, unless another process is. Repeatable."""
+        if self._lock.is_locked:
+            return True
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        except (OSError, NotImplementedError) as error:  # the latter where a file system has no locks
+            self._say_broken(error)
+            return True  # nobody can be told, so everybody has to look for themselves
+        return True
+
+    def close(self) -> None:
+        """Let another process watch."""
+        self._lock.release()
+
+    # -- one endpoint
+
+    def write(self, member: Member, *, now: float) -> None:
+        """Note how an endpoint is. A folder that cannot be written is logged once."""
+        health, wall = member.health, self._wall()
+        self._write(
+            _name(member.endpoint),
+            {
+                "id": member.endpoint.id,
+                "state": health.state.value,
+                "reason": health.reason,
+                "failures": health.failures,
+                "changed_at": wall - max(0.0, now - max(member.told_at, health.since)),
+                "retry_at": wall + max(0.0, health.retry_at - now),
+                "models": member.models,
+                "written_at": wall,
+            },
+        )
+
+    def news(self, member: Member) -> Note | None:
+        """What others have noted since this was last asked; None = nothing new, or nothing fresh."""
+        stored = self._read_if_new(_name(member.endpoint))
+        if stored is None:
+            return None
+        try:
+            wall = self._wall()
+            if not wall - FRESH <= float(stored["written_at"]) <= wall + FRESH:
+                return None
+            return Note(
+                state=State(stored["state"]),
+                reason=str(stored["reason"]),
+                failures=int(stored["failures"]),
+                changed=max(0.0, wall - float(stored["changed_at"])),
+                retry_in=min(max(0.0, float(stored["retry_at"]) - wall), _LONGEST),
+                models=tuple(str(name) for name in stored["models"]),
+            )
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return None
+
+    # -- what was found
+
+    def write_found(self, endpoints: Iterable[Endpoint]) -> None:
+        """Note what was found on the network, but for what needs a key."""
+        found = [
+            {
+                "base_url": one.base_url,
+                "model": one.model,
+                "source": one.source.value,
+                "kind": one.kind,
+                "deploy_id": one.deploy_id,
+                "models": one.models,
+            }
+            for one in endpoints
+            if one.api_key == NO_KEY
+        ]
+        self._write(_FOUND, {"endpoints": found, "written_at": self._wall()})
+
+    def found(self) -> tuple[Endpoint, ...] | None:
+        """What the watching process has found; None = no news."""
+        stored = self._read_if_new(_FOUND)
+        try:
+            if stored is None or not abs(self._wall() - float(stored["written_at"])) <= FRESH:
+                return None
+            return tuple(
+                Endpoint(
+                    base_url=str(one["base_url"]),
+                    model=one["model"],
+                    source=Source(one["source"]),
+                    kind=str(one["kind"]),
+                    deploy_id=one["deploy_id"],
+                    models=tuple(one["models"]),
+                )
+                for one in stored["endpoints"]
+            )
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    # -- files
+
+    def _read_if_new(self, name: str) -> Any:
+        path = self._folder / name
+        try:
+            written = _version(path)
+            if self._read_at.get(name) == written:
+                return None
+            self._read_at[name] = written
+            return json.loads(path.read_text())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            self._say_broken(error)
+            return None
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        path = self._folder / name
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            draft = path.with_suffix(f".{os.getpid()}.tmp")
+            draft.write_text(json.dumps(content))
+            draft.replace(path)
+            self._read_at[name] = _version(path)
+        except OSError as error:
+            self._say_broken(error)
+
+    def _say_broken(self, error: Exception) -> None:
+        if not self._is_broken:
+            self._is_broken = True
+            logger.warning(
+                "language models: what is known of them cannot be shared with other processes: %s",
+                error,
+                extra={"action": "llm.board"},
+            )
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """Another one after each write. The time alone has steps of milliseconds, in which two processes may write."""
+    found = path.stat()
+    return found.st_mtime_ns, found.st_ino
+
+
+def _name(endpoint: Endpoint) -> str:
+    """Another key is another endpoint: what is refused with one may be allowed with the other."""
+    key: SecretStr = endpoint.api_key
+    told = f"{endpoint.id}|{endpoint.base_url}|{key.get_secret_value()}"
+    return f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.json"

@@ -1,0 +1,101 @@
+"""Pieces of an answer: the JSON of OpenAI's `chat.completion.chunk`, as the server sent it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+Chunk = dict[str, Any]
+"""Decoded, and otherwise untouched: fields that nobody here knows reach whoever asked."""
+
+
+def delta_of(chunk: Chunk) -> dict[str, Any]:
+    """What the first choice adds; empty when there is none."""
+    choices = chunk.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        return {}
+    delta = choices[0].get("delta")
+    return delta if isinstance(delta, dict) else {}
+
+
+def text_of(chunk: Chunk) -> str:
+    """Words that are meant to be shown or spoken."""
+    text = delta_of(chunk).get("content")
+    return text if isinstance(text, str) else ""
+
+
+def tool_calls_of(chunk: Chunk) -> list[dict[str, Any]]:
+    """Parts of tool calls."""
+    calls = delta_of(chunk).get("tool_calls")
+    return [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+
+
+def finish_of(chunk: Chunk) -> str | None:
+    """Why the answer ends with this chunk; None = it does not."""
+    choices = chunk.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        return None
+    reason = choices[0].get("finish_reason")
+    return reason if isinstance(reason, str) and reason else None
+
+
+def usage_of(chunk: Chunk) -> dict[str, Any] | None:
+    """Tokens that the answer took, where the chunk tells them."""
+    usage = chunk.get("usage")
+    return usage if isinstance(usage, dict) else None
+
+
+def says_something(chunk: Chunk) -> bool:
+    """Whether this is more than a sign of life: words, a part of a tool call, a thought, or the end.
+
+    A role alone, an empty text and a keep-alive are not: a model that sends only these is stuck.
+    """
+    if text_of(chunk) or tool_calls_of(chunk):
+        return True
+    delta = delta_of(chunk)
+    return any(isinstance(delta.get(name), str) and delta[name] for name in _THOUGHTS) or bool(
+        delta.get("refusal")
+    )
+
+
+_THOUGHTS = ("reasoning_content", "reasoning")
+
+
+def text_chunk(text: str, *, like: Chunk) -> Chunk:
+    """A chunk with these words, and the rest of another one."""
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": None}
+    return {**{key: value for key, value in like.items() if key != "usage"}, "choices": [choice]}
+
+
+def completion_of(chunks: Iterable[Chunk]) -> dict[str, Any]:
+    """One `chat.completion` out of all chunks of an answer."""
+    whole: dict[str, Any] = {"object": "chat.completion"}
+    message: dict[str, Any] = {"role": "assistant", "content": None}
+    calls: dict[int, dict[str, Any]] = {}
+    finish = "stop"
+    for chunk in chunks:
+        whole |= {key: value for key, value in chunk.items() if key not in {"choices", "object", "usage"}}
+        if (text := text_of(chunk)) != "":
+            message["content"] = (message["content"] or "") + text
+        for part in tool_calls_of(chunk):
+            _join(calls.setdefault(int(part.get("index") or 0), _new_call()), part)
+        finish = finish_of(chunk) or finish
+        if (usage := usage_of(chunk)) is not None:
+            whole["usage"] = usage
+    if calls:
+        message["tool_calls"] = [calls[index] for index in sorted(calls)]
+    whole["choices"] = [{"index": 0, "message": message, "finish_reason": finish}]
+    return whole
+
+
+def _new_call() -> dict[str, Any]:
+    return {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
+
+
+def _join(call: dict[str, Any], part: dict[str, Any]) -> None:
+    if part.get("id"):
+        call["id"] = part["id"]
+    function = part.get("function")
+    if isinstance(function, dict):
+        for name in ("name", "arguments"):
+            call["function"][name] += function.get(name) or ""

@@ -1,0 +1,123 @@
+"""Where language models are: one endpoint for each server that speaks OpenAI's protocol."""
+
+from __future__ import annotations
+
+import enum
+import ipaddress
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from config import NO_KEY, Settings, resolve_providers
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Source(enum.Enum):
+    """How an endpoint is known."""
+
+    CLOUD = "cloud"
+    URL = "url"
+    LOCAL = "local"  # the models of this machine
+    CONTAINER = "container"
+    DISCOVERED = "discovered"
+    BACKEND = "backend"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One server, and what to ask of it."""
+
+    base_url: str
+    """With its `/v1`, or whatever stands there, and no slash at the end."""
+
+    model: str | None = None
+    """None = the first of `models`, once they are known."""
+
+    source: Source
+    kind: str = "openai"
+    """What serves it: ollama, vllm, tgi, llama.cpp, lmstudio, sglang, localai; openai for anything else."""
+
+    api_key: SecretStr = field(default=NO_KEY, repr=False)
+    deploy_id: str | None = None
+    """Its id at the backend that listed it."""
+
+    models: tuple[str, ...] = ()
+    """What it says that it serves, when that is known."""
+
+    @property
+    def id(self) -> str:
+        """Readable, without secrets, and the same for as long as the endpoint is: `127.0.0.1:11434`."""
+        parts = urlsplit(self.base_url)
+        path = parts.path.removesuffix("/v1").strip("/")
+        place = self.host.removesuffix(f":{_DEFAULT_PORTS.get(parts.scheme)}")
+        return "/".join(part for part in (place, path, self.deploy_id) if part)
+
+    @property
+    def host(self) -> str:
+        """`name:port` of the server."""
+        parts = urlsplit(self.base_url)
+        name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        return f"{name}:{parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)}"
+
+    @property
+    def is_local(self) -> bool:
+        """On this machine, or in a container of it: asking costs nothing and it may come at any moment."""
+        return self.source in {Source.LOCAL, Source.CONTAINER} or is_loopback(
+            urlsplit(self.base_url).hostname or ""
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine's own address, by its name or number."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def configured(settings: Settings) -> tuple[Endpoint, ...]:
+    """The endpoints that the settings name, the preferred one first.
+
+    The cloud's when USE_CLOUD_LLM says so; then OpenAI's, with its key or URL; then LLM_URLS; and the models of this
+    machine where none of these is set.
+    """
+    found = []
+    if settings.use_cloud_llm and settings.cloud_chat_ui_url:
+        found.append(
+            Endpoint(
+                base_url=settings.cloud_chat_ui_url,
+                source=Source.CLOUD,
+                api_key=settings.cloud_chat_ui_auth_token or NO_KEY,
+            )
+        )
+    main = resolve_providers(settings).llm
+    is_named = bool(settings.openai_api_key or settings.openai_base_url)
+    if is_named:
+        # The default model is OpenAI's: another server hardly has it.
+        is_own_model = settings.openai_base_url is not None and "llm_model" not in settings.model_fields_set
+        is_cloud = not is_loopback(urlsplit(main.base_url).hostname or "")
+        found.append(
+            Endpoint(
+                base_url=main.base_url,
+                model=None if is_own_model else main.model,
+                source=Source.CLOUD if is_cloud else Source.URL,
+                api_key=main.api_key,
+            )
+        )
+    for url in settings.llm_urls:
+        base_url, _, model = url.partition("#")
+        found.append(Endpoint(base_url=base_url.rstrip("/"), model=model or None, source=Source.URL))
+    if not found:
+        found.append(Endpoint(base_url=main.base_url, source=Source.LOCAL))
+    return unique(found)
+
+
+def unique(endpoints: list[Endpoint]) -> tuple[Endpoint, ...]:
+    """Each server once: the first of those with one id stays."""
+    return tuple(
+        {one.id: one for one in reversed(endpoints)}[key] for key in dict.fromkeys(e.id for e in endpoints)
+    )

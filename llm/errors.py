@@ -1,0 +1,45 @@
+"""What can go wrong when a language model is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class LlmError(Exception):
+    """Of this package. The message is one line for people, and holds no secret."""
+
+
+class NoModelError(LlmError):
+    """No language model answers now.
+
+    Args:
+        reasons: Why not, by the id of each endpoint; empty when none is known.
+    """
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        self.reasons = dict(reasons)
+        words = "; ".join(f"{name}: {reason}" for name, reason in self.reasons.items())
+        super().__init__(
+            f"no language model answers now ({words})" if words else "no language model is known"
+        )
+
+
+class BrokenStreamError(LlmError):
+    """An answer broke off after its first words were passed on: another model cannot take it up."""
+
+
+class BadRequestError(LlmError):
+    """The request itself is refused, and would be by every model.
+
+    Args:
+        message: The server's words.
+        status: HTTP status that it answered, 400 to 422.
+    """
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class UnknownModelError(LlmError):
+    """Nothing has the id or name that was asked for; the message lists what there is."""

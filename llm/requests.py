@@ -1,0 +1,19 @@
+"""What is asked of a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """One question, as OpenAI's chat completions take it."""
+
+    messages: Sequence[Mapping[str, Any]]
+    model: str | None = None
+    """Asked for where it is served; None, or not known there = the endpoint's own."""
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of the request: temperature, tools, tool_choice, max_completion_tokens, response_format…"""

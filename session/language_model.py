@@ -1,0 +1,185 @@
+"""The language model of a call: livekit-agents' `LLM` over all endpoints of `llm/`; a turn outlives any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from livekit.agents import NOT_GIVEN, APIConnectionError, APIConnectOptions, APIStatusError, NotGivenOr, llm
+from livekit.agents.llm import utils
+from livekit.agents.utils import is_given
+
+from llm.chunks import Chunk, delta_of, finish_of, usage_of
+from llm.errors import BadRequestError, LlmError
+from llm.models import Models
+from llm.requests import ChatRequest
+from wire import Profile
+
+NO_RETRY = APIConnectOptions(max_retry=0, retry_interval=0.0, timeout=120.0)
+"""The router has tried whatever there is."""
+
+
+class RoutedModel(llm.LLM[Any]):
+    """Asks `models` what the agent of `profile` would ask its one model."""
+
+    def __init__(self, models: Models, profile: Profile) -> None:
+        super().__init__()
+        self._models = models
+        self._wanted = profile.model
+        self._options: dict[str, Any] = {}
+        if profile.temperature is not None:
+            self._options["temperature"] = profile.temperature
+        if profile.max_answer_tokens is not None:
+            self._options["max_completion_tokens"] = profile.max_answer_tokens
+
+    @property
+    def model(self) -> str:
+        """The one that answers now, for metrics."""
+        current = self._models.current
+        return (current and current.model) or self._wanted or "none"
+
+    @property
+    def provider(self) -> str:
+        """Where it is."""
+        current = self._models.current
+        return current.host if current else "none"
+
+    def chat(
+        self,
+        *,
+        chat_ctx: llm.ChatContext,
+        tools: list[llm.Tool] | None = None,
+        conn_options: APIConnectOptions = NO_RETRY,
+        parallel_tool_calls: NotGivenOr[bool] = NOT_GIVEN,
+        tool_choice: NotGivenOr[llm.ToolChoice] = NOT_GIVEN,
+        extra_kwargs: NotGivenOr[dict[str, Any]] = NOT_GIVEN,
+    ) -> llm.LLMStream:
+        options = {**self._options, "stream_options": {"include_usage": True}}
+        if is_given(extra_kwargs):
+            options |= extra_kwargs
+        if tools:
+            options["tools"] = llm.ToolContext(tools).parse_function_tools("openai", strict=True)
+            if is_given(parallel_tool_calls):
+                options["parallel_tool_calls"] = parallel_tool_calls
+            if is_given(tool_choice):
+                options["tool_choice"] = tool_choice
+        messages, _ = chat_ctx.to_provider_format(format="openai")
+        request = ChatRequest(messages=messages, model=self._wanted, options=options)
+        return _Stream(
+            self, self._models, request, chat_ctx=chat_ctx, tools=tools or [], conn_options=NO_RETRY
+        )
+
+
+class _Stream(llm.LLMStream):
+    def __init__(
+        self,
+        model: RoutedModel,
+        models: Models,
+        request: ChatRequest,
+        *,
+        chat_ctx: llm.ChatContext,
+        tools: list[llm.Tool],
+        conn_options: APIConnectOptions,
+    ) -> None:
+        super().__init__(model, chat_ctx=chat_ctx, tools=tools, conn_options=conn_options)
+        self._models = models
+        self._request = request
+
+    async def _run(self) -> None:
+        reader = _Reader()
+        try:
+            async with aclosing(self._models.stream(self._request)) as chunks:
+                async for chunk in chunks:
+                    for piece in reader.read(chunk):
+                        self._event_ch.send_nowait(piece)
+        except BadRequestError as error:
+            raise APIStatusError(str(error), status_code=error.status, retryable=False) from error
+        except LlmError as error:
+            raise APIConnectionError(str(error), retryable=False) from error
+
+
+class _Reader:
+    """OpenAI's chunks as livekit-agents' own: a tool call is passed on when it is whole."""
+
+    def __init__(self) -> None:
+        self._thoughts = utils.ThinkingTokenFilter()
+        self._calls: dict[int, llm.FunctionToolCall] = {}
+
+    def read(self, chunk: Chunk) -> list[llm.ChatChunk]:
+        name = str(chunk.get("id") or "")
+        delta, finish = delta_of(chunk), finish_of(chunk)
+        content = delta.get("content")
+        text = utils.strip_thinking_tokens(
+            content if isinstance(content, str) else None, self._thoughts, final=finish is not None
+        )
+        for position, part in enumerate(delta.get("tool_calls") or ()):
+            self._join(part, position)
+        calls: list[llm.FunctionToolCall] = []
+        if finish is not None:
+            calls = [self._calls[index] for index in sorted(self._calls)]
+            self._calls = {}
+        pieces = []
+        if text or calls:
+            pieces.append(
+                llm.ChatChunk(
+                    id=name, delta=llm.ChoiceDelta(role="assistant", content=text, tool_calls=calls)
+                )
+            )
+        usage = usage_of(chunk)
+        if usage is not None:
+            pieces.append(llm.ChatChunk(id=name, usage=_usage(usage)))
+        return pieces
+
+    def _join(self, part: Mapping[str, Any], position: int) -> None:
+        function = part.get("function") or {}
+        index = part.get("index")
+        # Several whole calls in one chunk, all of index 0, come from servers that do not stream calls.
+        key = index if isinstance(index, int) else position
+        if part.get("id") and key in self._calls and self._calls[key].call_id != part["id"]:
+            key = max(self._calls) + 1
+        call = self._calls.get(key)
+        if call is None:
+            self._calls[key] = llm.FunctionToolCall(
+                call_id=str(part.get("id") or f"call_{key}"),
+                name=str(function.get("name") or ""),
+                arguments=str(function.get("arguments") or ""),
+            )
+        else:
+            call.name += function.get("name") or ""
+            call.arguments += function.get("arguments") or ""
+
+
+def _usage(usage: Mapping[str, Any]) -> llm.CompletionUsage:
+    def count(table: Mapping[str, Any] | None, name: str) -> int:
+        value = (table or {}).get(name)
+        return value if isinstance(value, int) else 0
+
+    prompt, completion = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+    return llm.CompletionUsage(
+        completion_tokens=count(usage, "completion_tokens"),
+        prompt_tokens=count(usage, "prompt_tokens"),
+        prompt_cached_tokens=count(prompt, "cached_tokens"),
+        reasoning_tokens=count(completion, "reasoning_tokens"),
+        total_tokens=count(usage, "total_tokens"),
+    )
+
+
+class BackAgain:
+    """Calls back when a model may answer after none did.
+
+    Args:
+        models: Are watched until `end` is called.
+        on_back: What to do then.
+    """
+
+    def __init__(self, models: Models, on_back: Callable[[], None]) -> None:
+        self._models = models
+        self._on_back = on_back
+        self._may_answer = models.may_answer
+        self.end = models.subscribe(self._look)
+
+    def _look(self) -> None:
+        before, self._may_answer = self._may_answer, self._models.may_answer
+        if self._may_answer and not before:
+            self._on_back()

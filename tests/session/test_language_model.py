@@ -1,0 +1,184 @@
+"""The language model of a call: what is asked, and how the answer's pieces reach livekit-agents."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from livekit.agents import APIConnectionError, APIStatusError, llm
+from livekit.agents.llm import function_tool
+from livekit.agents.metrics import LLMMetrics
+
+from llm.chunks import Chunk
+from llm.errors import BadRequestError, BrokenStreamError, NoModelError
+from llm.health import State
+from llm.models import Models
+from session.language_model import BackAgain, RoutedModel
+from tests.session.fake_models import FakeModels
+from wire import DEFAULT_PROFILE
+
+QUESTION = llm.ChatContext.empty()
+QUESTION.add_message(role="user", content="Is there a pool?")
+
+
+def routed(models: FakeModels, **profile: Any) -> RoutedModel:
+    return RoutedModel(cast(Models, models), DEFAULT_PROFILE.model_copy(update=profile))
+
+
+def piece(finish: str | None = None, **delta: Any) -> Chunk:
+    return {"id": "c-1", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+
+
+def call_part(index: int | None = 0, **function: str) -> dict[str, Any]:
+    call_id = function.pop("id", None)
+    return {"index": index, "id": call_id, "function": function}
+
+
+async def answer_of(models: FakeModels, **options: Any) -> llm.CollectedResponse:
+    async with routed(models).chat(chat_ctx=QUESTION, **options) as stream:
+        return await stream.collect()
+
+
+async def test_the_question_is_asked_with_the_profiles_wishes() -> None:
+    models = FakeModels()
+    models.answer = [piece(content="Yes."), piece("stop")]
+    profile = {"model": "gpt-x", "temperature": 0.3, "max_answer_tokens": 42}
+    async with routed(models, **profile).chat(chat_ctx=QUESTION) as stream:
+        assert (await stream.collect()).text == "Yes."
+    (request,) = models.requests
+    assert request.model == "gpt-x"
+    assert [dict(message) for message in request.messages] == [
+        {"role": "user", "content": "Is there a pool?"}
+    ]
+    assert request.options["temperature"] == 0.3
+    assert request.options["max_completion_tokens"] == 42
+    assert "tools" not in request.options
+
+
+async def test_a_profile_without_wishes_sends_none() -> None:
+    models = FakeModels()
+    models.answer = [piece("stop", content="Yes.")]
+    async with routed(models, model=None, temperature=None, max_answer_tokens=None).chat(
+        chat_ctx=QUESTION
+    ) as stream:
+        await stream.collect()
+    assert dict(models.requests[0].options) == {"stream_options": {"include_usage": True}}
+
+
+async def test_what_a_model_thinks_aloud_is_not_spoken() -> None:
+    models = FakeModels()
+    models.answer = [
+        piece(content="<think>A pool"),
+        piece(content="?</think>"),
+        piece(content="Yes."),
+        piece("stop"),
+    ]
+    assert (await answer_of(models)).text == "Yes."
+
+
+@function_tool
+async def open_door(room: int) -> str:
+    """Opens the door of a room."""
+    return f"{room} is open"
+
+
+async def test_a_tool_call_is_passed_on_when_it_is_whole() -> None:
+    models = FakeModels()
+    models.answer = [
+        piece(role="assistant", tool_calls=[call_part(id="a", name="open_door", arguments="")]),
+        piece(tool_calls=[call_part(arguments='{"room"')]),
+        piece(tool_calls=[call_part(arguments=": 7}")]),
+        piece(tool_calls=[call_part(1, id="b", name="open_door", arguments='{"room": 8}')]),
+        piece("tool_calls"),
+    ]
+    answer = await answer_of(models, tools=[open_door], tool_choice="required", parallel_tool_calls=False)
+    assert [(call.call_id, call.name, call.arguments) for call in answer.tool_calls] == [
+        ("a", "open_door", '{"room": 7}'),
+        ("b", "open_door", '{"room": 8}'),
+    ]
+    options = models.requests[0].options
+    assert options["tools"][0]["function"]["name"] == "open_door"
+    assert (options["tool_choice"], options["parallel_tool_calls"]) == ("required", False)
+
+
+async def test_whole_calls_in_one_piece_are_told_apart() -> None:
+    """As Ollama sends them: all with the index 0, or with none."""
+    for index in (0, None):
+        models = FakeModels()
+        calls = [
+            call_part(index, id=name, name="open_door", arguments=f'{{"room": {number}}}')
+            for number, name in enumerate("ab")
+        ]
+        models.answer = [piece("tool_calls", tool_calls=calls)]
+        answer = await answer_of(models, tools=[open_door])
+        assert [(call.call_id, call.arguments) for call in answer.tool_calls] == [
+            ("a", '{"room": 0}'),
+            ("b", '{"room": 1}'),
+        ]
+
+
+async def test_tokens_are_counted_and_the_model_is_named() -> None:
+    models = FakeModels()
+    usage = {
+        "prompt_tokens": 12,
+        "completion_tokens": 3,
+        "total_tokens": 15,
+        "prompt_tokens_details": {"cached_tokens": 8},
+        "completion_tokens_details": None,
+    }
+    models.answer = [piece(content="Yes."), piece("stop"), {"id": "c-1", "choices": [], "usage": usage}]
+    model = routed(models)
+    told: list[LLMMetrics] = []
+    model.on("metrics_collected", told.append)
+    async with model.chat(chat_ctx=QUESTION) as stream:
+        answer = await stream.collect()
+    assert answer.usage is not None
+    assert (answer.usage.prompt_tokens, answer.usage.prompt_cached_tokens, answer.usage.total_tokens) == (
+        12,
+        8,
+        15,
+    )
+    (metrics,) = told
+    assert (metrics.prompt_tokens, metrics.completion_tokens) == (12, 3)
+    assert metrics.metadata is not None
+    assert (metrics.metadata.model_name, metrics.metadata.model_provider) == ("local", "127.0.0.1:8090")
+
+
+@pytest.mark.parametrize(
+    ("raised", "becomes"),
+    [
+        (NoModelError({"a": "cannot connect"}), APIConnectionError),
+        (BrokenStreamError("a: silent for 10 s"), APIConnectionError),
+        (BadRequestError("HTTP 400: too long", status=400), APIStatusError),
+    ],
+)
+async def test_a_failure_is_final_because_everything_was_tried(
+    raised: Exception, becomes: type[Exception]
+) -> None:
+    models = FakeModels()
+    models.answer = raised
+    with pytest.raises(becomes, match=str(raised).split(":", maxsplit=1)[0].split(" (", maxsplit=1)[0]):
+        await answer_of(models)
+    assert len(models.requests) == 1
+
+
+def test_back_again_is_told_once_for_each_time() -> None:
+    models, back = FakeModels(State.FAILING), []
+    watching = BackAgain(cast(Models, models), lambda: back.append(models.state))
+    models.become(State.WARMING)
+    models.become(State.HEALTHY)
+    models.become(State.HEALTHY)
+    assert back == [State.HEALTHY]
+    models.become(State.FAILING)
+    models.become(State.UNKNOWN)
+    assert back == [State.HEALTHY, State.UNKNOWN]
+    watching.end()
+    models.become(State.FAILING)
+    models.become(State.HEALTHY)
+    assert len(back) == 2
+
+
+def test_without_a_model_its_name_is_the_wish_or_none() -> None:
+    models = FakeModels(State.FAILING)
+    assert (routed(models, model="gpt-x").model, routed(models).model) == ("gpt-x", "none")
+    assert routed(models).provider == "none"

@@ -1,0 +1,108 @@
+"""A call without a language model: it says so, and answers when one is back."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from livekit.agents import APIConnectionError, llm
+
+from llm.errors import NoModelError
+from llm.health import State
+from tests.session.box import Box
+
+pytestmark = pytest.mark.looptime
+
+
+async def waiting_call() -> Box:
+    """A human has asked something, and no model was there."""
+    box = Box(greeting="")
+    await box.start()
+    box.comes("ann", "PA_1")
+    box.models.become(State.FAILING)
+    box.session.fail(APIConnectionError("no language model answers now", retryable=False))
+    return box
+
+
+async def test_a_waiting_question_is_answered_when_a_model_is_back(looptime: float) -> None:
+    box = await waiting_call()
+    await asyncio.sleep(180)
+    assert box.session.replies == []
+    box.models.become(State.HEALTHY)
+    assert len(box.session.replies) == 1
+    box.models.become(State.FAILING)
+    box.models.become(State.HEALTHY)
+    assert len(box.session.replies) == 1, "it is answered once"
+
+
+async def test_a_model_that_may_answer_is_enough(looptime: float) -> None:
+    """A distant one is known to live, and nobody pays for a word to find out more."""
+    box = await waiting_call()
+    box.models.become(State.UNKNOWN)
+    assert len(box.session.replies) == 1
+
+
+async def test_the_human_speaks_first(looptime: float) -> None:
+    box = await waiting_call()
+    box.session.user("speaking")
+    box.models.become(State.HEALTHY)
+    assert box.session.replies == []
+    box.session.user("listening")
+    assert len(box.session.replies) == 1
+
+
+async def test_a_clip_ends_first(looptime: float) -> None:
+    box = await waiting_call()
+    box.session.state("speaking")
+    box.models.become(State.HEALTHY)
+    assert box.session.replies == []
+    box.session.state("listening")
+    assert len(box.session.replies) == 1
+
+
+async def test_a_question_that_was_answered_meanwhile_is_not_answered_again(looptime: float) -> None:
+    box = await waiting_call()
+    box.session.add(llm.ChatMessage(role="assistant", content=["Yes."]))
+    box.models.become(State.HEALTHY)
+    assert box.session.replies == []
+
+
+async def test_nobody_there_needs_no_answer_until_somebody_is(looptime: float) -> None:
+    box = await waiting_call()
+    box.leaves("ann")
+    box.models.become(State.HEALTHY)
+    assert box.session.replies == []
+
+
+async def test_without_a_question_nothing_is_said(looptime: float) -> None:
+    box = Box(greeting="")
+    await box.start()
+    box.comes("ann", "PA_1")
+    box.models.become(State.FAILING)
+    box.models.become(State.HEALTHY)
+    assert box.session.replies == []
+
+
+async def test_operators_read_why_no_model_answered(looptime: float) -> None:
+    box = await waiting_call()
+    error = APIConnectionError("all", retryable=False)
+    error.__cause__ = NoModelError({"10.0.0.7:8000": "cannot connect to 10.0.0.7:8000"})
+    box.session.fail(error)
+    (told,) = box.conversation.trouble.failing.values()
+    assert "10.0.0.7:8000: cannot connect" in told
+
+
+async def test_the_models_are_closed_with_the_conversation(looptime: float) -> None:
+    box = await waiting_call()
+
+    async def aclose() -> None:
+        """The pipeline and its sockets."""
+
+    box.session.aclose = aclose  # type: ignore[attr-defined]
+    box.conversation._http = cast(Any, SimpleNamespace(close=aclose))
+    await box.conversation.stop()
+    assert box.models.is_closed
+    box.models.become(State.HEALTHY)
+    assert box.session.replies == []
