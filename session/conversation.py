@@ -98,6 +98,7 @@ class Conversation:
         self._telling: asyncio.TimerHandle | None = None
         self._active_at = asyncio.get_running_loop().time()
         self._waiting_part: Part | None = None  # its failure is to be told when it is quiet
+        self._is_turn_over = False  # the human's, for sure
         self._is_unanswered = False  # no model has answered what was said last
         self._is_back = False  # one may now
         self._back_again = BackAgain(models, self._on_model_back)
@@ -254,7 +255,8 @@ class Conversation:
         if self._waiting_part is None:
             return
         # A reply is tried before the human's turn is over, and the end of a turn cuts off what the agent says.
-        delay = MAX_TURN_DELAY + _TURN_MARGIN if self._waiting_part is Part.LLM else 0.0
+        may_go_on = self._waiting_part is Part.LLM and not self._is_turn_over
+        delay = MAX_TURN_DELAY + _TURN_MARGIN if may_go_on else 0.0
         self._telling = asyncio.get_running_loop().call_later(delay, self._tell)
 
     def _tell(self) -> None:
@@ -313,6 +315,9 @@ class Conversation:
         if not isinstance(item, ChatMessage) or not item.text_content:
             return
         self._active_at = asyncio.get_running_loop().time()
+        self._is_turn_over = item.role == "user"
+        if self._is_turn_over:
+            self._tell_soon()
         if item.role == "assistant":
             self._is_unanswered = self._is_back = False
             self.trouble.worked(Part.LLM)
@@ -337,7 +342,9 @@ class Conversation:
             self._answer_if_quiet()
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
-        if event.new_state != "speaking":
+        if event.new_state == "speaking":
+            self._is_turn_over = False
+        else:
             self._tell_soon()
             self._answer_if_quiet()
 

@@ -75,7 +75,7 @@ class FakeSession:
     async def start(self, *_: object, **__: object) -> None:
         await asyncio.sleep(0.5)
 
-    def say(self, text: str, *, allow_interruptions: bool = True) -> FakeSpeech:
+    def say(self, text: str, *, allow_interruptions: bool = True, **_: object) -> FakeSpeech:
         self.said.append((text, asyncio.get_running_loop().time()))
         self.speeches.append(FakeSpeech(allow_interruptions=allow_interruptions))
         return self.speeches[-1]

@@ -76,6 +76,22 @@ async def test_nobody_there_needs_no_answer_until_somebody_is(looptime: float) -
     assert box.session.replies == []
 
 
+async def test_a_clip_waits_only_while_the_human_may_go_on(looptime: float) -> None:
+    """A reply is tried before a turn is over. Once it is over, nothing has to be waited for."""
+    box = Box(greeting="")
+    await box.start()
+    box.comes("ann", "PA_1")
+    error = APIConnectionError("none", retryable=False)
+    box.session.fail(error)
+    await asyncio.sleep(1)
+    assert box.session.said == []
+    box.session.add(llm.ChatMessage(role="user", content=["Is there a pool?"]))
+    await asyncio.sleep(0.01)
+    ((clip, said_at),) = box.session.said
+    assert "cannot think" in clip
+    assert said_at == pytest.approx(1.5, abs=0.05)
+
+
 async def test_without_a_question_nothing_is_said(looptime: float) -> None:
     box = Box(greeting="")
     await box.start()
