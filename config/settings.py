@@ -180,7 +180,7 @@ class Settings(LanguageModelSettings):
     """Agents never seen before that one address may bring in a minute. A loop gone wild must not fill the database."""
 
     database_url: Annotated[SecretStr, AfterValidator(_check_database)] | None = None
-    """The registry's database, like postgresql://user:password@host/name; unset = SQLite in the state folder."""
+    """Database of the registry and the agent service, like postgresql://user:password@host/name; unset = SQLite."""
 
     history_days: int = Field(default=30, ge=1, le=3_650)
     """Days that the registry keeps changes of status."""
@@ -207,7 +207,7 @@ class Settings(LanguageModelSettings):
             SettingsError: As `load_settings`.
         """
         try:
-            return Settings.model_validate({**self.model_dump(), **fields})
+            return Settings.model_validate({**self.model_dump(exclude_unset=True), **fields})
         except ValidationError as error:
             raise SettingsError(
                 "\n".join(_line(detail) for detail in error.errors(include_url=False))
@@ -298,7 +298,11 @@ _from_files: dict[str, str] = {}
 
 def _read_files(folder: Path) -> None:
     for file in (".env.local", ".env"):
-        for name, value in dotenv.dotenv_values(folder / file).items():
+        try:
+            values = dotenv.dotenv_values(folder / file)
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{file} cannot be read: {error}; mend or remove it") from error
+        for name, value in values.items():
             if value is not None and name not in os.environ:
                 os.environ[name] = _from_files[name] = value
 

@@ -59,6 +59,7 @@ def says_something(chunk: Chunk) -> bool:
 
 
 _THOUGHTS = ("reasoning_content", "reasoning")
+_TEXTS = ("content", "refusal", *_THOUGHTS)
 
 
 def text_chunk(text: str, *, like: Chunk) -> Chunk:
@@ -75,8 +76,9 @@ def completion_of(chunks: Iterable[Chunk]) -> dict[str, Any]:
     finish = "stop"
     for chunk in chunks:
         whole |= {key: value for key, value in chunk.items() if key not in {"choices", "object", "usage"}}
-        if (text := text_of(chunk)) != "":
-            message["content"] = (message["content"] or "") + text
+        for name, text in delta_of(chunk).items():
+            if name in _TEXTS and isinstance(text, str) and text:
+                message[name] = (message.get(name) or "") + text
         for part in tool_calls_of(chunk):
             _join(calls.setdefault(int(part.get("index") or 0), _new_call()), part)
         finish = finish_of(chunk) or finish

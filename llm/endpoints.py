@@ -46,27 +46,33 @@ class Endpoint:
     models: tuple[str, ...] = ()
     """What it says that it serves, when that is known."""
 
-    @property
-    def id(self) -> str:
-        """Readable, without secrets, and the same for as long as the endpoint is: `127.0.0.1:11434`."""
+    id: str = field(init=False)
+    """Readable, without secrets, and the same for as long as the endpoint is: `127.0.0.1:11434`."""
+
+    host: str = field(init=False)
+    """`name:port` of the server."""
+
+    is_loopback: bool = field(init=False)
+    """It is asked at this machine's own address."""
+
+    is_local: bool = field(init=False)
+    """On this machine, or in a container of it: asking costs nothing, and it may come at any moment."""
+
+    def __post_init__(self) -> None:
+        """What follows from the URL is worked out once: it is asked for at every request."""
         parts = urlsplit(self.base_url)
+        name, default_port = parts.hostname or "", _DEFAULT_PORTS.get(parts.scheme, 0)
+        host = f"{f'[{name}]' if ':' in name else name}:{parts.port or default_port}"
         path = parts.path.removesuffix("/v1").strip("/")
-        place = self.host.removesuffix(f":{_DEFAULT_PORTS.get(parts.scheme)}")
-        return "/".join(part for part in (place, path, self.deploy_id) if part)
-
-    @property
-    def host(self) -> str:
-        """`name:port` of the server."""
-        parts = urlsplit(self.base_url)
-        name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-        return f"{name}:{parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)}"
-
-    @property
-    def is_local(self) -> bool:
-        """On this machine, or in a container of it: asking costs nothing and it may come at any moment."""
-        return self.source in {Source.LOCAL, Source.CONTAINER} or is_loopback(
-            urlsplit(self.base_url).hostname or ""
-        )
+        place = host.removesuffix(f":{default_port}")
+        own = is_loopback(name)
+        for field_name, value in (
+            ("host", host),
+            ("id", "/".join(part for part in (place, path, self.deploy_id) if part)),
+            ("is_loopback", own),
+            ("is_local", own or self.source in {Source.LOCAL, Source.CONTAINER}),
+        ):
+            object.__setattr__(self, field_name, value)
 
 
 def is_loopback(host: str) -> bool:

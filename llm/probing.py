@@ -58,7 +58,8 @@ class Prober:
         self._clock = clock
         self._random = random
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._idle_at: dict[str, float] = {}
+        self._idle_at: dict[str, tuple[float, float]] = {}
+        """When it was asked last, and when it is due for that; by endpoint."""
 
     def reconfigure(self, *, limit: float, patience: float, interval: float) -> None:
         """Take other limits, for the next probes."""
@@ -95,11 +96,11 @@ class Prober:
             )
         if member.asked_at == float("-inf"):
             return True
-        idle_at = self._idle_at.get(member.endpoint.id)
-        if idle_at is None or idle_at < member.asked_at:
+        asked_at, idle_at = self._idle_at.get(member.endpoint.id, (None, 0.0))
+        if asked_at != member.asked_at:
             # Spread anew after each use, so that many processes do not ask at one moment.
             idle_at = member.asked_at + self._interval * (0.8 + 0.4 * self._random())
-            self._idle_at[member.endpoint.id] = idle_at
+            self._idle_at[member.endpoint.id] = member.asked_at, idle_at
         return now >= idle_at
 
     def _begin(self, members: Iterable[Member]) -> None:

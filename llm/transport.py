@@ -19,7 +19,7 @@ import msgspec
 
 from config import NO_KEY
 from llm.chunks import Chunk
-from llm.endpoints import Endpoint, is_loopback
+from llm.endpoints import Endpoint
 from llm.health import Met, Outcome
 from llm.outcomes import AskingError, error_of, failed, status_in
 from llm.sse import Events, EventTooLongError
@@ -137,8 +137,7 @@ class Transport:
 
     def _session(self, endpoint: Endpoint) -> aiohttp.ClientSession:
         """One that asks no proxy for this machine, and one that obeys HTTP_PROXY for the rest."""
-        name = endpoint.host.rpartition(":")[0].strip("[]")
-        if is_loopback(name):
+        if endpoint.is_loopback:
             if self._near is None:
                 self._near = self._open(trust_env=False)
             return self._near

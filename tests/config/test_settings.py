@@ -201,3 +201,20 @@ def test_a_wrong_setting_of_language_models_is_told(
         load_settings(tmp_path)
     assert name in str(caught.value)
     assert name != "JWT_SECRET" or value not in str(caught.value)
+
+
+def test_a_file_that_is_no_text_is_told_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAX_CALLS", "")
+    monkeypatch.delenv("MAX_CALLS")
+    (tmp_path / ".env").write_text("MAX_CALLS=3\n")
+    load_settings(tmp_path)
+    (tmp_path / ".env").write_bytes(b"MAX_CALLS=\xff\xfe\n")
+    with pytest.raises(SettingsError, match=r"^\.env cannot be read"):
+        reload_settings(tmp_path)
+    assert os.environ["MAX_CALLS"] == "3"
+
+
+def test_replacing_a_setting_sets_no_other(tmp_path: Path) -> None:
+    assert load_settings(tmp_path).replace(max_calls=3).model_fields_set == {"max_calls"}

@@ -1,0 +1,1 @@
+"""The agent service: chat over HTTP with whatever language model answers."""

@@ -1,0 +1,54 @@
+"""`GET /test_llm`: one short question to the current model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Any
+
+from llm.chunks import text_of
+from llm.errors import LlmError
+from llm.errors import NoModelError as NoModel
+from llm.requests import ChatRequest
+from service.language_models import Answering, LanguageModels
+
+LIMIT = 20.0
+"""Seconds for the whole of it."""
+
+_LONGEST = 200
+"""Characters of the answer that are waited for, and shown."""
+
+_QUESTION = ChatRequest(messages=({"role": "user", "content": "Say hello in one short sentence."},))
+
+
+async def ask(
+    models: LanguageModels, answering: Answering, *, clock: Callable[[], float], limit: float = LIMIT
+) -> dict[str, Any]:
+    """What came of it; `ok` says whether a model answered. Times are seconds."""
+    asked_at = clock()
+    said: dict[str, Any] = {"model": None, "endpoint": None, "first_token": None}
+    text = ""
+    reasons: dict[str, str] = {}
+    try:
+        async with asyncio.timeout(limit), aclosing(models.stream(_QUESTION)) as chunks:
+            async for chunk in chunks:
+                if said["first_token"] is None:
+                    said["first_token"] = round(clock() - asked_at, 4)
+                    said["endpoint"], said["model"] = answering.of(chunk)
+                text += text_of(chunk)
+                if len(text) >= _LONGEST:
+                    break
+    except NoModel as error:
+        reasons = error.reasons or {"llm": str(error)}
+    except LlmError as error:
+        reasons = {said["endpoint"] or "llm": str(error)}
+    except TimeoutError:
+        reasons = {said["endpoint"] or "llm": f"no whole answer in {limit:g} s"}
+    return {
+        "ok": not reasons,
+        **said,
+        "total": round(clock() - asked_at, 4),
+        "text": text[:_LONGEST],
+        "reasons": reasons,
+    }
