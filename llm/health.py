@@ -25,7 +25,8 @@ class State(enum.Enum):
 class Met(enum.Enum):
     """What a request or a probe has met."""
 
-    ANSWERED = enum.auto()  # a first word, at least
+    BEGAN = enum.auto()  # a first word
+    ANSWERED = enum.auto()  # a whole answer
     LISTED = enum.auto()  # it told its models, and nobody asked for a word
     LOADING = enum.auto()
     BUSY = enum.auto()
@@ -45,6 +46,9 @@ class Outcome:
 
     retry_after: float | None = None
     """Seconds that the server wants to be left alone."""
+
+    in_the_middle: bool = False
+    """It failed after its first words: one word more would not show that it is well again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +98,7 @@ class Health:
     """When it came into this state."""
 
     failures: int = 0
-    """On end, of any kind."""
+    """On end, of any kind, until an answer comes to its end."""
 
     retry_at: float = 0.0
     """When it may be tried again; of an endpoint that is available it says nothing."""
@@ -141,6 +145,8 @@ def after(
         return replace(health, leased_until=0.0)
     if outcome.met is Met.ANSWERED:
         return _entered(health, State.HEALTHY, "", now=now, failures=0, retry_at=0.0)
+    if outcome.met is Met.BEGAN:
+        return _entered(health, State.HEALTHY, "", now=now, failures=health.failures, retry_at=0.0)
     if outcome.met is Met.LISTED:
         if health.failures == 0 or health.state is State.HEALTHY:
             return _entered(health, State.HEALTHY, "", now=now, failures=health.failures, retry_at=0.0)
@@ -172,6 +178,8 @@ def _pause(outcome: Outcome, *, failures: int, pace: Pace) -> float:
         return LOADING_PAUSE
     if outcome.met is Met.MISCONFIGURED:
         pace = MISCONFIGURED
+    elif outcome.in_the_middle:
+        pace = FAR
     doubled = min(pace.longest, pace.shortest * 2.0 ** min(failures - 1, 20))
     if outcome.retry_after is not None and outcome.met in {Met.RATE_LIMITED, Met.BUSY}:
         return min(max(outcome.retry_after, pace.shortest), LONGEST_RATE_LIMIT)

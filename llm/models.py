@@ -139,6 +139,7 @@ class Models:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait({self._watching})
+        await self._router.aclose()
         await self._prober.aclose()
         await self._watcher.aclose()
         await self._transport.aclose()

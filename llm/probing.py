@@ -168,7 +168,7 @@ class Prober:
         others = (one for one in self._pool.members() if one is not member)
         if is_slow and any(one.health.is_available for one in others):
             return Outcome(met=Met.LISTED)  # it may be warm now: the next request finds out
-        return Outcome(met=Met.ANSWERED)
+        return Outcome(met=Met.BEGAN)
 
     async def _ask_word(self, endpoint: Endpoint, model: str) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,3 +17,6 @@ class ChatRequest:
 
     options: Mapping[str, Any] = field(default_factory=dict)
     """Further fields of the request: temperature, tools, tool_choice, max_completion_tokens, response_format…"""
+
+    on_begin: Callable[[str, str], None] | None = None
+    """Told the id of the endpoint whose answer comes, and the model that it was asked for, before its first piece."""

@@ -9,20 +9,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llm.chunks import Chunk, finish_of, says_something
 from llm.errors import BadRequestError, BrokenStreamError, NoModelError
-from llm.health import Met, Outcome
+from llm.health import Met, Outcome, State
 from llm.outcomes import AskingError, failed
 from llm.pool import Member, Pool
 from llm.requests import ChatRequest
 from llm.transport import Transport
 
 logger = logging.getLogger(__name__)
+
+HEAD_START = 0.5
+"""Seconds that an endpoint on trial has before one that is known to answer is asked, too. A caller waits."""
+
+_LATE = 0.5
+"""Seconds that the event loop may be late before a time-out is its own fault."""
 
 MODELS_TIMEOUT = 2.0
 """Seconds to ask an endpoint for its models when nobody has said which one to take."""
@@ -65,6 +71,15 @@ class Router:
         self._pool = pool
         self._transport = transport
         self._clock = clock
+        self._trials: set[asyncio.Task[None]] = set()
+
+    async def aclose(self) -> None:
+        """End what goes on beside the answers."""
+        trials = list(self._trials)
+        for trial in trials:
+            trial.cancel()
+        if trials:
+            await asyncio.wait(trials)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The answer in pieces, from the first one with words in it. Closing it early is fine.
@@ -76,6 +91,8 @@ class Router:
         """
         answer = await self._begin(request)
         try:
+            if request.on_begin is not None:
+                request.on_begin(answer.member.endpoint.id, answer.model)
             async with aclosing(answer.chunks()) as chunks:
                 async for chunk in chunks:
                     yield chunk
@@ -84,39 +101,47 @@ class Router:
 
     async def _begin(self, request: ChatRequest) -> _Answer:
         """An answer whose first words are there."""
-        tried: dict[str, str] = {}
-        refusal: AskingError | None = None
-        while True:
-            candidates = self._pool.candidates(without=tried)
-            if not candidates:
-                break
-            member = candidates[0]
-            rest = candidates[1:]
+        tried: dict[str, AskingError] = {}
+        while candidates := self._pool.candidates(without=tried):
+            first, *rest = candidates
+            second = rest[0] if rest else None
             try:
-                if self.hedges and rest:
-                    return await self._first_of(member, rest[0], request)
-                return await self._ask(member, request, is_alone=_is_alone(member, rest))
+                if second is not None and first.health.is_on_trial and second.health.state is State.HEALTHY:
+                    return await self._try_out(first, second, request, tried)
+                if second is not None and self.hedges:
+                    return await self._hedged(first, second, request, tried)
+                return await self._ask(first, request, tried, is_alone=_is_alone(first, rest))
             except AskingError as error:
-                tried[member.endpoint.id] = error.outcome.reason
-                refusal = refusal or (error if error.is_refusal else None)
-                if rest:
-                    self._pool.passed_over(member, rest[0], error.outcome.reason)
+                if second is not None:
+                    self._pool.passed_over(first, second, error.outcome.reason)
+                left = self._pool.candidates(without=tried)
                 logger.info(
                     "language model %s did not answer, %s is asked",
-                    member.endpoint.id,
-                    rest[0].endpoint.id if rest else "nobody else",
+                    first.endpoint.id,
+                    left[0].endpoint.id if left else "nobody else",
                     extra={"action": "llm.failed_over", "reason": error.outcome.reason},
                 )
+        refusal = next((error for error in tried.values() if error.is_refusal), None)
         if refusal is not None:
             raise BadRequestError(refusal.outcome.reason, status=refusal.status or 400)
-        raise NoModelError({**self._pool.reasons(), **tried})
+        why = {endpoint_id: error.outcome.reason for endpoint_id, error in tried.items()}
+        raise NoModelError({**self._pool.reasons(), **why})
 
-    async def _ask(self, member: Member, request: ChatRequest, *, is_alone: bool) -> _Answer:
+    async def _ask(
+        self, member: Member, request: ChatRequest, tried: dict[str, AskingError], *, is_alone: bool = False
+    ) -> _Answer:
         """One endpoint's answer, begun.
 
         Raises:
-            AskingError: It did not answer, and the pool knows.
+            AskingError: It did not answer; the pool knows, and it stands in `tried`.
         """
+        try:
+            return await self._answer_of(member, request, is_alone=is_alone)
+        except AskingError as error:
+            tried[member.endpoint.id] = error
+            raise
+
+    async def _answer_of(self, member: Member, request: ChatRequest, *, is_alone: bool) -> _Answer:
         limit = max(self.budget.first_word, self.budget.patience) if is_alone else self.budget.first_word
         deadline = self._clock() + limit
         self._pool.take_lease(member)
@@ -144,7 +169,9 @@ class Router:
         except TimeoutError as error:
             await answer.aclose()
             reason = f"no first word in {limit:g} s"
-            self._pool.record(member, Outcome(met=Met.FAILED, reason=reason))
+            # Too busy to look in time, we cannot say whether it was in time.
+            is_ours = self._clock() > deadline + _LATE
+            self._pool.record(member, Outcome(met=Met.CANCELLED if is_ours else Met.FAILED, reason=reason))
             raise failed(reason) from error
         except AskingError as error:
             await answer.aclose()
@@ -172,33 +199,62 @@ class Router:
             raise AskingError(Outcome(met=Met.MISCONFIGURED, reason=reason))
         return model
 
-    async def _first_of(self, first: Member, second: Member, request: ChatRequest) -> _Answer:
-        """The first endpoint's answer, or the second's when that is there sooner."""
+    async def _hedged(
+        self, first: Member, second: Member, request: ChatRequest, tried: dict[str, AskingError]
+    ) -> _Answer:
+        """The first endpoint's answer, or the second's when the first is slower than mostly."""
         delay = first.slow_after() or self.budget.first_word / 2
-        leading = asyncio.create_task(self._ask(first, request, is_alone=False), name="llm-ask")
-        try:
-            done, _ = await asyncio.wait({leading}, timeout=delay)
-            if done:
-                return await leading
-            hedge = asyncio.create_task(self._ask(second, request, is_alone=False), name="llm-hedge")
-        except BaseException:
-            await _drop(leading)
-            raise
-        return await self._race(leading, hedge)
+        leading = asyncio.create_task(self._ask(first, request, tried), name="llm-ask")
+        answer, lost = await self._race(leading, delay, self._ask(second, request, tried))
+        if lost is not None:
+            await _drop(lost)
+        return answer
 
-    async def _race(self, leading: asyncio.Task[_Answer], hedge: asyncio.Task[_Answer]) -> _Answer:
-        running = {leading, hedge}
+    async def _try_out(
+        self, first: Member, second: Member, request: ChatRequest, tried: dict[str, AskingError]
+    ) -> _Answer:
+        """The answer of an endpoint that was broken, or of one that is not, whichever begins sooner.
+
+        When the trial is the slower one it goes on unseen until its first word, or until it has had its time: else it
+        would never be found well again, or found broken at the cost of one caller after another.
+        """
+        leading = asyncio.create_task(self._ask(first, request, tried), name="llm-trial")
+        answer, lost = await self._race(leading, HEAD_START, self._ask(second, request, tried))
+        if lost is leading:
+            trial = asyncio.create_task(_settle(lost), name="llm-trial-end")
+            self._trials.add(trial)
+            trial.add_done_callback(self._trials.discard)
+        elif lost is not None:
+            await _drop(lost)
+        return answer
+
+    async def _race(
+        self, leading: asyncio.Task[_Answer], delay: float, other: Coroutine[Any, Any, _Answer]
+    ) -> tuple[_Answer, asyncio.Task[_Answer] | None]:
+        """The answer that begins first, and what of the other one still goes on. `other` begins after `delay` seconds.
+
+        Raises:
+            AskingError: There is none. When the leading one fails before the other has begun, the other never does.
+        """
+        following: asyncio.Task[_Answer] | None = None
         try:
+            done, running = await asyncio.wait({leading}, timeout=delay)
+            if done:
+                other.close()
+                return await leading, None
+            following = asyncio.create_task(other, name="llm-beside")
+            running = {leading, following}
             while running:
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 won = next((task for task in done if not task.cancelled() and task.exception() is None), None)
                 if won is not None:
-                    await asyncio.gather(*(_drop(task) for task in {leading, hedge} - {won}))
-                    return won.result()
+                    lost = following if won is leading else leading
+                    return won.result(), None if lost.done() and lost.exception() else lost
         except BaseException:
-            await asyncio.gather(_drop(leading), _drop(hedge))
+            other.close()
+            await asyncio.gather(*(_drop(task) for task in (leading, following) if task is not None))
             raise
-        return leading.result()  # raises why it failed
+        return leading.result(), None  # raises why it failed
 
 
 _NEW_LIMIT, _OLD_LIMIT = "max_completion_tokens", "max_tokens"
@@ -225,18 +281,27 @@ async def _drop(task: asyncio.Task[_Answer]) -> None:
         await task.result().aclose()
 
 
+async def _settle(task: asyncio.Task[_Answer]) -> None:
+    """Wait for what an attempt comes to, for the pool's sake."""
+    try:
+        await asyncio.wait({task})
+    finally:
+        await _drop(task)
+
+
 class _Answer:
     """One endpoint's answer: opened, held back until its first words, then passed on."""
 
     def __init__(self, member: Member, pool: Pool, *, budget: Budget, clock: Callable[[], float]) -> None:
         self.member = member
+        self.model = ""
+        """That was asked for; once it has begun."""
         self._pool = pool
         self._budget = budget
         self._clock = clock
         self._stack = AsyncExitStack()
         self._upstream: AsyncIterator[Chunk] | None = None
         self._held: list[Chunk] = []
-        self._began_at = clock()
 
     async def begin(self, transport: Transport, body: dict[str, Any]) -> None:
         """Ask, and wait for the first words.
@@ -244,7 +309,8 @@ class _Answer:
         Raises:
             AskingError: Something else came.
         """
-        self._began_at = asked_at = self._clock()
+        self.model = str(body["model"])
+        asked_at = self._clock()
         self._upstream = await self._stack.enter_async_context(transport.answer(self.member.endpoint, body))
         async for chunk in self._upstream:
             self._held.append(chunk)
@@ -254,7 +320,7 @@ class _Answer:
                 self._held = self._held[-1:]  # of roles without words one is enough
         else:
             raise failed("the answer is empty")
-        self._pool.record(self.member, Outcome(met=Met.ANSWERED), first_word=self._clock() - asked_at)
+        self._pool.record(self.member, Outcome(met=Met.BEGAN), first_word=self._clock() - asked_at)
 
     async def chunks(self) -> AsyncGenerator[Chunk, None]:
         """All pieces; the limits hold from here on."""
@@ -262,35 +328,40 @@ class _Answer:
         for chunk in self._held:
             yield chunk
         is_finished = any(finish_of(chunk) for chunk in self._held)
-        ends_at = self._began_at + self._budget.total
+        left = self._budget.total  # of the waiting: a slow reader is not the model's fault
         upstream = self._upstream
         try:
-            while True:
-                left = ends_at - self._clock()
-                if left <= 0:  # pieces that are there already would come without a look at the time
-                    raise TimeoutError
+            while left > 0:
+                asked_at = self._clock()
                 async with asyncio.timeout(min(self._budget.between, left)):
                     chunk = await anext(upstream)
+                left -= self._clock() - asked_at
                 is_finished = is_finished or finish_of(chunk) is not None
                 yield chunk
         except StopAsyncIteration:
-            if is_finished:
-                return
-            self._broke("the answer ended in the middle")
+            if not is_finished:
+                self._broke("the answer ended in the middle")
         except TimeoutError:
-            if is_finished:
-                return  # only the tokens' count was missing
-            if self._clock() >= ends_at:
-                self._broke(f"the answer took longer than {self._budget.total:g} s")
-            self._broke(f"silent for {self._budget.between:g} s in the middle of the answer")
+            # Once it is finished, only the tokens' count was missing.
+            if not is_finished and left > self._budget.between:
+                self._broke(f"silent for {self._budget.between:g} s in the middle of the answer")
+            left = left if is_finished else 0
         except AskingError as error:
             if not is_finished:
                 self._broke(error.outcome.reason, outcome=error.outcome)
+        if left <= 0 and not is_finished:
+            # Whether it is ill or was asked for a book: nobody can tell.
+            self._pool.record(self.member, Outcome(met=Met.CANCELLED))
+            raise BrokenStreamError(
+                f"{self.member.endpoint.id}: the answer took longer than {self._budget.total:g} s"
+            )
+        if self.member.health.failures:
+            self._pool.record(self.member, Outcome(met=Met.ANSWERED))
 
     def _broke(self, reason: str, *, outcome: Outcome | None = None) -> None:
         if outcome is None or outcome.met is Met.CANCELLED:
             outcome = Outcome(met=Met.FAILED, reason=reason)
-        self._pool.record(self.member, outcome)
+        self._pool.record(self.member, replace(outcome, in_the_middle=True))
         raise BrokenStreamError(f"{self.member.endpoint.id}: {reason}")
 
     async def aclose(self) -> None:

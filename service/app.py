@@ -38,9 +38,7 @@ def create_app(service: Service) -> ASGIApp:
     app = FastAPI(title="Roomkeeper agent service", version=service.version)
     quick: dict[str, ASGIApp] = {
         CHAT_PATH: PollRequests(service.chat, service.answers),
-        COMPLETIONS_PATH: ChatCompletions(
-            service.models, service.answers, answering=service.answering, metrics=service.metrics
-        ),
+        COMPLETIONS_PATH: ChatCompletions(service.models, service.answers, metrics=service.metrics),
     }
     for path, route in quick.items():
         app.router.routes.append(Route(path, route, methods=["POST"], include_in_schema=False))

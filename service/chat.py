@@ -72,8 +72,7 @@ class Answer:
 class _Said:
     """An answer as far as it has come."""
 
-    endpoint: str = "unknown"
-    model: str | None = None
+    by: Answering = field(default_factory=Answering)
     texts: list[str] = field(default_factory=list)
 
 
@@ -83,7 +82,6 @@ class Chat:
     Args:
         models: Who answers.
         threads: What was said.
-        answering: Knows whose answer comes.
         metrics: Is told of it.
         tools: What the models may do besides talking.
         clock: Seconds, monotonic.
@@ -94,7 +92,6 @@ class Chat:
         models: LanguageModels,
         threads: Threads,
         *,
-        answering: Answering,
         metrics: Metrics,
         tools: Sequence[Tool],
         clock: Callable[[], float],
@@ -103,7 +100,6 @@ class Chat:
         """May be changed; counts from the next question on."""
 
         self._models = models
-        self._answering = answering
         self._threads = threads
         self._metrics = metrics
         self._clock = clock
@@ -150,7 +146,7 @@ class Chat:
         said = await self._ask(history, question, say)
         response = "".join(said.texts)
         warning = await self._remember(key, question, response) or warning
-        return Answer(response=response, thread_id=key.thread_id, model=said.model, warning=warning)
+        return Answer(response=response, thread_id=key.thread_id, model=said.by.model, warning=warning)
 
     async def _recall(self, key: Key) -> tuple[Sequence[Message], str | None]:
         """What was said, and a warning when that cannot be known."""
@@ -204,13 +200,14 @@ class Chat:
             messages=_messages(history, question, has_tools=bool(self.tools)), options=_OPTIONS
         )
         asked_at = self._clock()
-        async with aclosing(self._chunks(request)) as chunks:
+        is_begun = False
+        async with aclosing(self._chunks(said.by.asked(request))) as chunks:
             async for chunk in chunks:
-                if said.model is None:
+                if not is_begun:
+                    is_begun = True
                     self._metrics.first_token.observe(self._clock() - asked_at)
-                    said.endpoint, said.model = self._answering.of(chunk)
                 if "usage" in chunk:
-                    self._metrics.count_tokens(said.endpoint, chunk)
+                    self._metrics.count_tokens(said.by.endpoint, chunk)
                 if text := text_of(chunk):
                     said.texts.append(text)
                     if say is not None:

@@ -58,7 +58,7 @@ def control_router(service: Service) -> APIRouter:
     @router.get("/test_llm", tags=["models"])
     async def test_llm() -> Response:
         """Asks the current model one short question; 503 with the reasons when it does not answer."""
-        result = await trial.ask(service.models, service.answering, clock=service.clock.monotonic)
+        result = await trial.ask(service.models, clock=service.clock.monotonic)
         return _json(result, status=200 if result["ok"] else 503)
 
     @router.post("/refresh", tags=["models"])

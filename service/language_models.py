@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from config import Settings
@@ -47,25 +48,18 @@ class LanguageModels(Protocol):
 
 
 class Answering:
-    """Whose answers come: whoever is first at the moment. Remembered, because it is asked at every answer."""
+    """Whose answer to one request comes."""
 
-    def __init__(self, models: LanguageModels) -> None:
-        self._models = models
-        self._current: EndpointView | None = None
-        self._is_known = False
-        models.subscribe(self._forget)
+    def __init__(self) -> None:
+        self.endpoint = "unknown"
+        self.model: str | None = None
 
-    def of(self, chunk: Chunk) -> tuple[str, str]:
-        """Id of the endpoint whose answer begins with `chunk`, and its model's name by its own account."""
-        if not self._is_known:
-            self._current, self._is_known = self._models.current, True
-        current, name = self._current, chunk.get("model")
-        if not isinstance(name, str) or not name:
-            name = None if current is None else current.model
-        return "unknown" if current is None else current.id, name or "unknown"
+    def asked(self, request: ChatRequest) -> ChatRequest:
+        """`request`, that lets this know."""
+        return replace(request, on_begin=self._begin)
 
-    def _forget(self) -> None:
-        self._is_known = False
+    def _begin(self, endpoint: str, model: str) -> None:
+        self.endpoint, self.model = endpoint, model
 
 
 _SOON = 5.0

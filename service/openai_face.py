@@ -34,11 +34,8 @@ _DONE = b"data: [DONE]\n\n"
 class ChatCompletions:
     """The route, straight through ASGI."""
 
-    def __init__(
-        self, models: LanguageModels, answers: Answers, *, answering: Answering, metrics: Metrics
-    ) -> None:
+    def __init__(self, models: LanguageModels, answers: Answers, *, metrics: Metrics) -> None:
         self._models = models
-        self._answering = answering
         self._answers = answers
         self._metrics = metrics
 
@@ -67,14 +64,15 @@ class ChatCompletions:
     async def _complete(self, request: ChatRequest) -> dict[str, Any]:
         tries = _TRIES
         while True:
+            by = Answering()
             try:
-                whole = await self._models.complete(request)
+                whole = await self._models.complete(by.asked(request))
             except BrokenStreamError:
                 tries -= 1
                 if not tries:
                     raise
             else:
-                self._metrics.count_tokens(self._answering.of(whole)[0], whole)
+                self._metrics.count_tokens(by.endpoint, whole)
                 return whole
 
     async def _stream(self, request: ChatRequest, receive: Receive, send: Send, *, with_usage: bool) -> None:
@@ -93,13 +91,11 @@ class ChatCompletions:
         await events.end()
 
     async def _pass_on(self, request: ChatRequest, events: EventStream, *, with_usage: bool) -> None:
-        endpoint: str | None = None
-        async with aclosing(self._models.stream(request)) as chunks:
+        by = Answering()
+        async with aclosing(self._models.stream(by.asked(request))) as chunks:
             async for chunk in chunks:
-                if endpoint is None:
-                    endpoint, _ = self._answering.of(chunk)
                 if "usage" in chunk:
-                    self._metrics.count_tokens(endpoint, chunk)
+                    self._metrics.count_tokens(by.endpoint, chunk)
                 if with_usage or not _is_usage_only(chunk):
                     await events.event(chunk)
 

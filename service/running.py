@@ -16,7 +16,7 @@ from service.answers import Answers
 from service.auth import Access, is_loopback
 from service.chat import Chat
 from service.clock import Clock
-from service.language_models import Answering, LanguageModels
+from service.language_models import LanguageModels
 from service.metrics import Metrics
 from service.shown_settings import changes
 from service.store import Limits, Store
@@ -62,11 +62,9 @@ class Service:
         self.answers = Answers()
         self.access = Access(_secret(settings), clock=lambda: clock.utc().timestamp())
         self.threads = Threads(store, limits=_limits(settings), clock=clock.utc)
-        self.answering = Answering(models)
         self.chat = Chat(
             models,
             self.threads,
-            answering=self.answering,
             metrics=self.metrics,
             tools=tools_for(settings),
             clock=clock.monotonic,

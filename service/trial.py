@@ -22,32 +22,32 @@ _LONGEST = 200
 _QUESTION = ChatRequest(messages=({"role": "user", "content": "Say hello in one short sentence."},))
 
 
-async def ask(
-    models: LanguageModels, answering: Answering, *, clock: Callable[[], float], limit: float = LIMIT
-) -> dict[str, Any]:
+async def ask(models: LanguageModels, *, clock: Callable[[], float], limit: float = LIMIT) -> dict[str, Any]:
     """What came of it; `ok` says whether a model answered. Times are seconds."""
     asked_at = clock()
-    said: dict[str, Any] = {"model": None, "endpoint": None, "first_token": None}
+    by = Answering()
+    first_token: float | None = None
     text = ""
     reasons: dict[str, str] = {}
     try:
-        async with asyncio.timeout(limit), aclosing(models.stream(_QUESTION)) as chunks:
+        async with asyncio.timeout(limit), aclosing(models.stream(by.asked(_QUESTION))) as chunks:
             async for chunk in chunks:
-                if said["first_token"] is None:
-                    said["first_token"] = round(clock() - asked_at, 4)
-                    said["endpoint"], said["model"] = answering.of(chunk)
+                if first_token is None:
+                    first_token = round(clock() - asked_at, 4)
                 text += text_of(chunk)
                 if len(text) >= _LONGEST:
                     break
     except NoModel as error:
         reasons = error.reasons or {"llm": str(error)}
     except LlmError as error:
-        reasons = {said["endpoint"] or "llm": str(error)}
+        reasons = {by.endpoint: str(error)}
     except TimeoutError:
-        reasons = {said["endpoint"] or "llm": f"no whole answer in {limit:g} s"}
+        reasons = {by.endpoint: f"no whole answer in {limit:g} s"}
     return {
         "ok": not reasons,
-        **said,
+        "model": by.model,
+        "endpoint": None if by.model is None else by.endpoint,
+        "first_token": first_token,
         "total": round(clock() - asked_at, 4),
         "text": text[:_LONGEST],
         "reasons": reasons,

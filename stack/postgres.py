@@ -28,7 +28,7 @@ _READY_TIMEOUT = 30.0
 _STOP_TIMEOUT = 10.0
 _DEBIAN_FOLDER = Path("/usr/lib/postgresql")  # one folder for each major version, not on the PATH
 
-_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+_FAST = ("fsync=off", "full_page_writes=off")
 """What saves the disk and the time, and may lose the data when the machine crashes."""
 
 

@@ -78,6 +78,9 @@ class FakeModels:
             if self.error is not None:
                 is_over = True
                 raise self.error
+            if request.on_begin is not None:
+                current = self.current
+                request.on_begin(current.id if current else "none", (current and current.model) or "none")
             for number, word in enumerate(self.words):
                 yield self._chunk(
                     {"role": "assistant", "content": word} if number == 0 else {"content": word}

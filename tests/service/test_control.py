@@ -82,7 +82,7 @@ async def test_a_model_that_hangs_is_not_waited_for(
     service: Service, models: FakeModels, clock: FakeClock
 ) -> None:
     models.gate = asyncio.Event()
-    result = await trial.ask(models, service.answering, clock=lambda: clock.seconds, limit=0.02)
+    result = await trial.ask(models, clock=lambda: clock.seconds, limit=0.02)
     assert (result["ok"], result["reasons"]) == (False, {"127.0.0.1:11434": "no whole answer in 0.02 s"})
     assert models.n_open == 0
 
