@@ -37,6 +37,7 @@ _LONGEST = 1.2 * LONGEST_RATE_LIMIT
 """Seconds until a next try that are believed: no process writes more."""
 
 _FOUND = "found.json"
+_WATCHED = "watched.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,7 @@ class Board:
         self._lock = FileLock(folder / "watch.lock", thread_local=False)
         self._read_at: dict[str, tuple[int, int]] = {}
         self._is_broken = False
+        self._watched: tuple[frozenset[str], float] = (frozenset(), 0.0)
 
     def try_to_watch(self) -> bool:
         """Become the one that looks for models and probes them, unless another process is. Repeatable."""
@@ -134,6 +136,23 @@ class Board:
             )
         except (KeyError, TypeError, ValueError, OverflowError):
             return None
+
+    # -- who is watched
+
+    def write_watched(self, members: Iterable[Member]) -> None:
+        """Note which endpoints the watching process knows."""
+        names = [_name(member.endpoint) for member in members]
+        self._write(_WATCHED, {"names": names, "written_at": self._wall()})
+
+    def is_watched(self, member: Member) -> bool:
+        """Whether the watching process knows this endpoint too. Its settings may be others than ours."""
+        stored = self._read_if_new(_WATCHED)
+        if isinstance(stored, dict):
+            names, written_at = stored.get("names"), stored.get("written_at")
+            if isinstance(names, list) and isinstance(written_at, int | float):
+                self._watched = frozenset(map(str, names)), float(written_at)
+        names_, written = self._watched
+        return _name(member.endpoint) in names_ and abs(self._wall() - written) <= FRESH
 
     # -- what was found
 

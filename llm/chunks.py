@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from llm.tool_calls import Assembly
+
 Chunk = dict[str, Any]
 """Decoded, and otherwise untouched: fields that nobody here knows reach whoever asked."""
 
@@ -72,32 +74,26 @@ def completion_of(chunks: Iterable[Chunk]) -> dict[str, Any]:
     """One `chat.completion` out of all chunks of an answer."""
     whole: dict[str, Any] = {"object": "chat.completion"}
     message: dict[str, Any] = {"role": "assistant", "content": None}
-    calls: dict[int, dict[str, Any]] = {}
+    assembly = Assembly("call")
     finish = "stop"
     for chunk in chunks:
         whole |= {key: value for key, value in chunk.items() if key not in {"choices", "object", "usage"}}
         for name, text in delta_of(chunk).items():
             if name in _TEXTS and isinstance(text, str) and text:
                 message[name] = (message.get(name) or "") + text
-        for part in tool_calls_of(chunk):
-            _join(calls.setdefault(int(part.get("index") or 0), _new_call()), part)
+        assembly.add(tool_calls_of(chunk))
         finish = finish_of(chunk) or finish
         if (usage := usage_of(chunk)) is not None:
             whole["usage"] = usage
-    if calls:
-        message["tool_calls"] = [calls[index] for index in sorted(calls)]
+    if assembly.calls:
+        message["tool_calls"] = [
+            {
+                **call.further,
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in assembly.calls
+        ]
     whole["choices"] = [{"index": 0, "message": message, "finish_reason": finish}]
     return whole
-
-
-def _new_call() -> dict[str, Any]:
-    return {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
-
-
-def _join(call: dict[str, Any], part: dict[str, Any]) -> None:
-    if part.get("id"):
-        call["id"] = part["id"]
-    function = part.get("function")
-    if isinstance(function, dict):
-        for name in ("name", "arguments"):
-            call["function"][name] += function.get(name) or ""

@@ -73,10 +73,12 @@ class Prober:
         if running:
             await asyncio.wait(running)
 
-    def probe_due(self) -> None:
-        """Begin the probes whose time has come. Asked a few times a second."""
+    def probe_due(self, *, is_ours: Callable[[Member], bool] = lambda _: True) -> None:
+        """Begin the probes whose time has come, of those that are ours to probe. Asked a few times a second."""
         now = self._clock()
-        self._begin(member for member in self._pool.members() if self._is_due(member, now=now))
+        self._begin(
+            member for member in self._pool.members() if is_ours(member) and self._is_due(member, now=now)
+        )
 
     async def probe_all(self, *, limit: float) -> None:
         """Probe all but those that want to be left alone, and wait for it, at most `limit` seconds."""
@@ -122,7 +124,8 @@ class Prober:
             outcome = await self._outcome(member, is_broken=is_broken)
         except AskingError as error:
             # A refusal is an answer, of one who is well enough to read.
-            self._pool.record(member, Outcome(met=Met.LISTED) if error.is_refusal else error.outcome)
+            is_well = error.is_refusal or _keeps_its_list(member, error)
+            self._pool.record(member, Outcome(met=Met.LISTED) if is_well else error.outcome)
         except asyncio.CancelledError:
             self._pool.record(member, Outcome(met=Met.CANCELLED))
             raise
@@ -141,7 +144,9 @@ class Prober:
             reason = f"it has no model {wanted}; it has {', '.join(models[:5])}"
             return Outcome(met=Met.MISCONFIGURED, reason=reason)
         if not (is_broken and endpoint.is_local):
-            return Outcome(met=Met.LISTED)
+            # With nobody else to ask, the next request has to find out anyway.
+            is_last = not any(one.health.is_available for one in self._pool.members() if one is not member)
+            return Outcome(met=Met.BEGAN if is_broken and is_last else Met.LISTED)
         model = member.model_for(None)
         if model is None:
             reason = "it lists no model; name one (LLM_MODEL, or #model after the URL)"
@@ -181,6 +186,11 @@ class Prober:
                 return  # its model has read the words, and minds how they were put
             raise
         raise failed("the answer is empty")
+
+
+def _keeps_its_list(member: Member, error: AskingError) -> bool:
+    """It has answered, and shows its models only to others."""
+    return error.status in {401, 403} and member.health.state is State.HEALTHY and bool(member.first_words)
 
 
 def _wants_peace(health: Health, *, now: float) -> bool:

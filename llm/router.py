@@ -30,6 +30,9 @@ HEAD_START = 0.5
 _LATE = 0.5
 """Seconds that the event loop may be late before a time-out is its own fault."""
 
+_AFTER_FINISH = 1.0
+"""Seconds that the count of tokens may come after the last word. Some servers say no end after it."""
+
 MODELS_TIMEOUT = 2.0
 """Seconds to ask an endpoint for its models when nobody has said which one to take."""
 
@@ -251,7 +254,8 @@ class Router:
                     lost = following if won is leading else leading
                     return won.result(), None if lost.done() and lost.exception() else lost
         except BaseException:
-            other.close()
+            if following is None:
+                other.close()
             await asyncio.gather(*(_drop(task) for task in (leading, following) if task is not None))
             raise
         return leading.result(), None  # raises why it failed
@@ -333,7 +337,8 @@ class _Answer:
         try:
             while left > 0:
                 asked_at = self._clock()
-                async with asyncio.timeout(min(self._budget.between, left)):
+                patience = _AFTER_FINISH if is_finished else self._budget.between
+                async with asyncio.timeout(min(patience, left)):
                     chunk = await anext(upstream)
                 left -= self._clock() - asked_at
                 is_finished = is_finished or finish_of(chunk) is not None

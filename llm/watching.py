@@ -77,6 +77,8 @@ class Watcher:
         self._is_watching = self._board is None or self._board.try_to_watch()
         self._list()
         self._read()
+        if self._is_watching:
+            self._renew()
 
     async def run(self) -> None:
         """Watch, until cancelled."""
@@ -125,12 +127,15 @@ class Watcher:
     def _tick(self) -> None:
         self._is_watching = self._board is None or self._board.try_to_watch()
         self._read()
-        if not self._is_watching:
-            return
-        self._look_if_due()
+        if self._is_watching:
+            self._look_if_due()
+            self._renew()
         if self.settings.agent_health_check_enabled:
-            self._prober.probe_due()
-        self._renew()
+            self._prober.probe_due(is_ours=self._is_ours)
+
+    def _is_ours(self, member: Member) -> bool:
+        """Nobody else probes it: this process watches, or the one that does has settings without it."""
+        return self._is_watching or self._board is None or not self._board.is_watched(member)
 
     def _look_if_due(self) -> None:
         """Begin a search whose time has come. There is one at a time."""
@@ -194,6 +199,7 @@ class Watcher:
         hosts = {one.host for one in own}
         found = [one for one in self._found if one.host not in hosts or one.deploy_id]
         self._pool.replace_all(unique([*own, *found]))
+        self._renewed_at = float("-inf")
 
     def _read(self) -> None:
         """Take what other processes have noted since the last look."""
@@ -222,6 +228,7 @@ class Watcher:
         if self._board is None or now < self._renewed_at + RENEW_INTERVAL:
             return
         self._renewed_at = now
+        self._board.write_watched(self._pool.members())
         self._board.write_found(self._found)
         for member in self._pool.members():
             if member.told_at > float("-inf"):

@@ -10,10 +10,11 @@ from livekit.agents import NOT_GIVEN, APIConnectionError, APIConnectOptions, API
 from livekit.agents.llm import utils
 from livekit.agents.utils import is_given
 
-from llm.chunks import Chunk, delta_of, finish_of, usage_of
+from llm.chunks import Chunk, delta_of, finish_of, tool_calls_of, usage_of
 from llm.errors import BadRequestError, LlmError
 from llm.models import Models
 from llm.requests import ChatRequest
+from llm.tool_calls import Assembly
 from wire import Profile
 
 NO_RETRY = APIConnectOptions(max_retry=0, retry_interval=0.0, timeout=120.0)
@@ -104,7 +105,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self._thoughts = utils.ThinkingTokenFilter()
-        self._calls: dict[int, llm.FunctionToolCall] = {}
+        self._assembly = Assembly("call")
 
     def read(self, chunk: Chunk) -> list[llm.ChatChunk]:
         name = str(chunk.get("id") or "")
@@ -113,12 +114,16 @@ class _Reader:
         text = utils.strip_thinking_tokens(
             content if isinstance(content, str) else None, self._thoughts, final=finish is not None
         )
-        for position, part in enumerate(delta.get("tool_calls") or ()):
-            self._join(part, position)
+        self._assembly.add(tool_calls_of(chunk))
         calls: list[llm.FunctionToolCall] = []
         if finish is not None:
-            calls = [self._calls[index] for index in sorted(self._calls)]
-            self._calls = {}
+            calls = [
+                llm.FunctionToolCall(
+                    call_id=call.id, name=call.name, arguments=call.arguments, extra=call.further or None
+                )
+                for call in self._assembly.calls
+            ]
+            self._assembly = Assembly("call")
         pieces = []
         if text or calls:
             pieces.append(
@@ -130,24 +135,6 @@ class _Reader:
         if usage is not None:
             pieces.append(llm.ChatChunk(id=name, usage=_usage(usage)))
         return pieces
-
-    def _join(self, part: Mapping[str, Any], position: int) -> None:
-        function = part.get("function") or {}
-        index = part.get("index")
-        # Several whole calls in one chunk, all of index 0, come from servers that do not stream calls.
-        key = index if isinstance(index, int) else position
-        if part.get("id") and key in self._calls and self._calls[key].call_id != part["id"]:
-            key = max(self._calls) + 1
-        call = self._calls.get(key)
-        if call is None:
-            self._calls[key] = llm.FunctionToolCall(
-                call_id=str(part.get("id") or f"call_{key}"),
-                name=str(function.get("name") or ""),
-                arguments=str(function.get("arguments") or ""),
-            )
-        else:
-            call.name += function.get("name") or ""
-            call.arguments += function.get("arguments") or ""
 
 
 def _usage(usage: Mapping[str, Any]) -> llm.CompletionUsage:

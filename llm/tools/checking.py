@@ -39,14 +39,6 @@ def arguments_of(tool: Tool, arguments_json: str) -> dict[str, Any]:
     return taken
 
 
-def is_object(arguments_json: str) -> bool:
-    """Whether it is a JSON object, which some servers insist on when they are shown a call again."""
-    try:
-        return isinstance(_loaded(arguments_json), dict)
-    except (ValueError, RecursionError):
-        return False
-
-
 def _parsed(tool: Tool, arguments_json: str) -> dict[str, Any]:
     if len(arguments_json) > MAX_ARGUMENTS:
         raise ToolError(

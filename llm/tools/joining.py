@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llm.chunks import Chunk, delta_of, finish_of, text_of, tool_calls_of, usage_of
-from llm.tools.assembling import AskedCall, Assembly
+from llm.tool_calls import AskedCall, Assembly
 
 _BREAK = "\n\n"
 """Between what was said before a tool ran and what comes after: models begin anew there, without a space."""

@@ -12,7 +12,7 @@ from typing import Any
 from llm.chunks import Chunk
 from llm.errors import BadRequestError
 from llm.requests import ChatRequest
-from llm.tools.assembling import AskedCall
+from llm.tool_calls import AskedCall
 from llm.tools.calling import call
 from llm.tools.joining import Joined
 from llm.tools.tool import Tool

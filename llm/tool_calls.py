@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-from llm.tools.checking import is_object
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,8 +23,8 @@ class AskedCall:
     def as_openai(self) -> dict[str, Any]:
         """As the assistant's message holds it."""
         # Servers that read the arguments of earlier calls refuse the whole request when they are broken.
-        arguments = self.arguments if is_object(self.arguments) else ""
-        function = {"name": self.name or "unnamed", "arguments": arguments or "{}"}
+        arguments = self.arguments if _is_object(self.arguments) else "{}"
+        function = {"name": self.name or "unnamed", "arguments": arguments}
         return {**self.further, "id": self.id, "type": "function", "function": function}
 
 
@@ -76,6 +75,13 @@ def _is_another(piece: Mapping[str, Any], call: AskedCall) -> bool:
 def _function(piece: Mapping[str, Any]) -> Mapping[str, Any]:
     function = piece.get("function")
     return function if isinstance(function, Mapping) else {}
+
+
+def _is_object(arguments: str) -> bool:
+    try:
+        return isinstance(json.loads(arguments), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _text(holder: Mapping[str, Any], name: str) -> str:
