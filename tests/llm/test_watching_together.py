@@ -68,6 +68,18 @@ async def test_what_the_request_of_one_met_all_know_within_a_tick(
         assert hears.state(THERE) is State.HEALTHY
 
 
+async def test_what_only_one_of_them_knows_it_looks_after_by_itself(folder: Path) -> None:
+    """Two programs on a host need not have the same settings, and one of them watches."""
+    watching, other = WatchingStage(HERE, folder=folder), WatchingStage(HERE, THERE, folder=folder)
+    async with watching.running(), other.running():
+        await asyncio.sleep(5)
+        assert other.fake.listed == [THERE]
+        other.breaks(THERE)
+        await asyncio.sleep(10)
+        assert other.member(THERE).health.is_available
+        assert HERE not in other.fake.listed
+
+
 async def test_one_that_is_back_is_back_for_all(folder: Path) -> None:
     watching, other = WatchingStage(HERE, folder=folder), WatchingStage(HERE, folder=folder)
     watching.fake.lists[HERE] = lists_not(failed("cannot connect"))
