@@ -105,7 +105,7 @@ async def test_a_killed_call_is_offline_at_once_because_its_worker_says_so(
         await until(lambda: len(worker.jobs()) == 1, timeout=5, what="one job")
         job = worker.job()
         job.kill()
-        dead = await registry.wait_for("killed", status="offline", timeout=1.4)
+        dead = await registry.wait_for("killed", status="offline", timeout=5)
         assert dead["cause"] == f"its process {job.pid} is gone, says the worker"
         reasons = [change["reason"] for change in await registry.history("killed")]
         assert any("its line broke without a goodbye" in reason for reason in reasons)

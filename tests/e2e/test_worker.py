@@ -223,7 +223,7 @@ async def test_the_worker_does_not_grow_over_many_calls(
         await visits(range(20))
         before = psutil.Process(worker.pid).memory_full_info().uss
         processes_before = len(worker.processes())
-        await visits(range(20, 120))
+        await visits(range(20, 80))
         after = psutil.Process(worker.pid).memory_full_info().uss
         assert after <= before * 1.05
         assert len(lost) <= 4
