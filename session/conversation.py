@@ -44,6 +44,13 @@ _TURN_MARGIN = 0.3
 """Seconds after the latest end of a turn until a clip about the language model may begin."""
 
 
+_LATE_TRIES = 3
+"""Times that a question is asked again by itself although a model was there."""
+
+_LATE_PAUSE = 5.0
+"""Seconds before the first of them; doubles. A clip has been said by then."""
+
+
 class OnClosed(Protocol):
     def __call__(self, *, is_error: bool) -> None: ...
 
@@ -101,6 +108,8 @@ class Conversation:
         self._is_turn_over = False  # the human's, for sure
         self._is_unanswered = False  # no model has answered what was said last
         self._is_back = False  # one may now
+        self._late_tries = 0
+        self._trying_late: asyncio.TimerHandle | None = None
         self._back_again = BackAgain(models, self._on_model_back)
         session.on("error", self._on_error)
         session.on("close", self._on_close)
@@ -193,6 +202,8 @@ class Conversation:
         if self._telling is not None:
             self._telling.cancel()
         self._back_again.end()
+        if self._trying_late is not None:
+            self._trying_late.cancel()
         try:
             await self._session.aclose()
         finally:
@@ -276,7 +287,7 @@ class Conversation:
         if getattr(error, "recoverable", True) or getattr(error, "type", "") not in {p.value for p in Part}:
             return
         if Part(error.type) is Part.LLM:
-            self._is_unanswered = True
+            self._on_unanswered()
         cause = error.error.__cause__
         clip = self.trouble.failed(
             Part(error.type),
@@ -285,6 +296,22 @@ class Conversation:
         )
         if clip is not None and self._has_audience:
             self._tell_when_quiet(Part(error.type))
+
+    def answered(self) -> None:
+        """A model's answer has come to its end."""
+        self._is_unanswered = self._is_back = False
+        self._late_tries = 0
+        self.trouble.worked(Part.LLM)
+
+    def _on_unanswered(self) -> None:
+        """No model has answered to the end. One that may answer already does not come back: it is asked again."""
+        self._is_unanswered = True
+        if self._models.may_answer and self._late_tries < _LATE_TRIES:
+            self._late_tries += 1
+            delay = _LATE_PAUSE * 2 ** (self._late_tries - 1)
+            if self._trying_late is not None:
+                self._trying_late.cancel()
+            self._trying_late = asyncio.get_running_loop().call_later(delay, self._on_model_back)
 
     def _on_model_back(self) -> None:
         if self._is_unanswered:
@@ -315,12 +342,10 @@ class Conversation:
         if not isinstance(item, ChatMessage) or not item.text_content:
             return
         self._active_at = asyncio.get_running_loop().time()
-        self._is_turn_over = item.role == "user"
-        if self._is_turn_over:
-            self._tell_soon()
-        if item.role == "assistant":
-            self._is_unanswered = self._is_back = False
-            self.trouble.worked(Part.LLM)
+        self._is_turn_over = True
+        if item.role == "user":
+            self._late_tries = 0
+        self._tell_soon()
         if item.role in ("user", "assistant"):
             said = Utterance(role=item.role, text=item.text_content, interrupted=item.interrupted)
             for take in self._on_said:

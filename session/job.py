@@ -21,6 +21,7 @@ from session.beat_facts import call_facts, host_of, row_id
 from session.beating import Beating
 from session.call import GOODBYE_TIMEOUT, Call
 from session.conversation import Conversation
+from session.language_model import RoutedModel
 from session.recalling import BREAK, recall
 from session.registry_api import registry_api
 from session.reporting import Reporting
@@ -95,20 +96,23 @@ async def run(ctx: JobContext) -> None:
         on_orders={Order.STOP: leave, Order.LEAVE: leave},
         goodbye_timeout=GOODBYE_TIMEOUT,
     )
+    model = RoutedModel(models, profile)
+    conversation = Conversation(
+        voice.build_session(providers, profile, prepared, model=model, http=http),
+        voice.build_agent(profile, tools=tools),
+        models=models,
+        tools=tools,
+        http=http,
+        greeting=BREAK if resumes else profile.greeting,
+        on_said=(diary.take, reporting.take),
+        recall=(lambda: recall(registry, resumes)) if resumes else None,
+    )
+    model.on_whole = conversation.answered
     call = Call(
         ctx,
         agent_id=agent_id,
         settings=settings,
-        conversation=Conversation(
-            voice.build_session(providers, profile, prepared, models=models, http=http),
-            voice.build_agent(profile, tools=tools),
-            models=models,
-            tools=tools,
-            http=http,
-            greeting=BREAK if resumes else profile.greeting,
-            on_said=(diary.take, reporting.take),
-            recall=(lambda: recall(registry, resumes)) if resumes else None,
-        ),
+        conversation=conversation,
         journal=diary,
         login=login,
         server_api=ServerApi(login, http=lambda: open_http(proxy=ctx.proc.http_proxy)),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from livekit.agents import NOT_GIVEN, APIConnectionError, APIConnectOptions, APIStatusError, NotGivenOr, llm
@@ -17,6 +19,11 @@ from llm.requests import ChatRequest
 from llm.tool_calls import Assembly
 from wire import Profile
 
+logger = logging.getLogger(__name__)
+
+SHORTENINGS = 4
+"""Times that a conversation is cut in half for a model that refuses it."""
+
 NO_RETRY = APIConnectOptions(max_retry=0, retry_interval=0.0, timeout=120.0)
 """The router has tried whatever there is."""
 
@@ -26,6 +33,8 @@ class RoutedModel(llm.LLM[Any]):
 
     def __init__(self, models: Models, profile: Profile) -> None:
         super().__init__()
+        self.on_whole: Callable[[], None] = lambda: None
+        """Called when an answer has come to its end."""
         self._models = models
         self._wanted = profile.model
         self._options: dict[str, Any] = {}
@@ -65,8 +74,7 @@ class RoutedModel(llm.LLM[Any]):
                 options["parallel_tool_calls"] = parallel_tool_calls
             if is_given(tool_choice):
                 options["tool_choice"] = tool_choice
-        messages, _ = chat_ctx.to_provider_format(format="openai")
-        request = ChatRequest(messages=messages, model=self._wanted, options=options)
+        request = ChatRequest(messages=(), model=self._wanted, options=options)
         return _Stream(
             self, self._models, request, chat_ctx=chat_ctx, tools=tools or [], conn_options=NO_RETRY
         )
@@ -84,20 +92,48 @@ class _Stream(llm.LLMStream):
         conn_options: APIConnectOptions,
     ) -> None:
         super().__init__(model, chat_ctx=chat_ctx, tools=tools, conn_options=conn_options)
+        self._on_whole = model.on_whole
         self._models = models
         self._request = request
 
     async def _run(self) -> None:
+        context = self._chat_ctx
+        for tries_left in reversed(range(SHORTENINGS + 1)):
+            try:
+                await self._ask(context)
+            except BadRequestError as error:
+                shorter = shortened(context)
+                if not tries_left or len(shorter.items) == len(context.items):
+                    raise APIStatusError(str(error), status_code=error.status, retryable=False) from error
+                # Most often it is longer than what the model can hold, and grows with each turn.
+                logger.warning(
+                    "a model refused the conversation, it is shown less of it",
+                    extra={"action": "llm.shortened", "status": error.status, "items": len(shorter.items)},
+                )
+                context = shorter
+            except LlmError as error:
+                raise APIConnectionError(str(error), retryable=False) from error
+            else:
+                self._on_whole()
+                return
+
+    async def _ask(self, context: llm.ChatContext) -> None:
+        """Raises `BadRequestError` before the first piece only."""
         reader = _Reader()
-        try:
-            async with aclosing(self._models.stream(self._request)) as chunks:
-                async for chunk in chunks:
-                    for piece in reader.read(chunk):
-                        self._event_ch.send_nowait(piece)
-        except BadRequestError as error:
-            raise APIStatusError(str(error), status_code=error.status, retryable=False) from error
-        except LlmError as error:
-            raise APIConnectionError(str(error), retryable=False) from error
+        messages, _ = context.to_provider_format(format="openai")
+        async with aclosing(self._models.stream(replace(self._request, messages=messages))) as chunks:
+            async for chunk in chunks:
+                for piece in reader.read(chunk):
+                    self._event_ch.send_nowait(piece)
+
+
+def shortened(context: llm.ChatContext) -> llm.ChatContext:
+    """The instructions and the last half of what was said, with whole tool calls only."""
+    said = [item for item in context.items if not (item.type == "message" and item.role in _INSTRUCTIONS)]
+    return context.copy().truncate(max_items=max(2, len(said) // 2))
+
+
+_INSTRUCTIONS = {"system", "developer"}
 
 
 class _Reader:

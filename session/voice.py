@@ -16,7 +16,6 @@ from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.plugins import deepgram, openai
 
 from config import Endpoint, Providers
-from llm.models import Models
 from llm.tools import DATA_RULE, Tool, call
 from session.language_model import NO_RETRY, RoutedModel
 from wire import Profile
@@ -51,7 +50,12 @@ def prepare(providers: Providers) -> Prepared:
 
 
 def build_session(
-    providers: Providers, profile: Profile, prepared: Prepared, *, models: Models, http: aiohttp.ClientSession
+    providers: Providers,
+    profile: Profile,
+    prepared: Prepared,
+    *,
+    model: RoutedModel,
+    http: aiohttp.ClientSession,
 ) -> AgentSession[None]:
     """The pipeline. All turn-taking is decided on this machine, whatever mode the worker runs in.
 
@@ -61,12 +65,12 @@ def build_session(
         providers: Who hears and speaks.
         profile: Of the agent.
         prepared: Of this process.
-        models: Who thinks.
+        model: What thinks.
         http: For speech; closed by whoever opened it.
     """
     return AgentSession(
         stt=build_stt(providers.stt, http=http),
-        llm=RoutedModel(models, profile),
+        llm=model,
         tts=build_tts(providers.tts, profile, http=http),
         vad=prepared.detector,
         turn_handling={

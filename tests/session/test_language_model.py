@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any, cast
 
 import pytest
@@ -13,6 +14,7 @@ from llm.chunks import Chunk
 from llm.errors import BadRequestError, BrokenStreamError, NoModelError
 from llm.health import State
 from llm.models import Models
+from llm.requests import ChatRequest
 from session.language_model import BackAgain, RoutedModel
 from tests.session.fake_models import FakeModels
 from wire import DEFAULT_PROFILE
@@ -160,6 +162,42 @@ async def test_a_failure_is_final_because_everything_was_tried(
     with pytest.raises(becomes, match=str(raised).split(":", maxsplit=1)[0].split(" (", maxsplit=1)[0]):
         await answer_of(models)
     assert len(models.requests) == 1
+
+
+async def test_a_conversation_that_is_too_long_is_cut_until_the_model_takes_it() -> None:
+    class Short(FakeModels):
+        async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+            self.requests.append(request)
+            if len(request.messages) > 6:
+                raise BadRequestError("HTTP 400", status=400)
+            yield piece("stop", content="Yes.")
+
+    context = llm.ChatContext.empty()
+    context.add_message(role="system", content="You are Ada.")
+    for number in range(20):
+        context.add_message(role="user", content=f"Question {number}")
+        context.add_message(role="assistant", content=f"Answer {number}")
+    models, whole = Short(), []
+    model = routed(models)
+    model.on_whole = lambda: whole.append(True)
+    async with model.chat(chat_ctx=context) as stream:
+        assert (await stream.collect()).text == "Yes."
+    assert [len(request.messages) for request in models.requests] == [41, 21, 11, 6]
+    last = models.requests[-1].messages
+    assert (last[0]["content"], last[-1]["content"]) == ("You are Ada.", "Answer 19")
+    assert whole == [True]
+    assert len(context.items) == 41, "the call itself forgets nothing"
+
+
+async def test_an_answer_that_breaks_off_is_not_whole() -> None:
+    models, whole = FakeModels(), []
+    models.answer = BrokenStreamError("a: the connection broke")
+    model = routed(models)
+    model.on_whole = lambda: whole.append(True)
+    with pytest.raises(APIConnectionError):
+        async with model.chat(chat_ctx=QUESTION) as stream:
+            await stream.collect()
+    assert whole == []
 
 
 def test_back_again_is_told_once_for_each_time() -> None:

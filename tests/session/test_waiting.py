@@ -64,9 +64,41 @@ async def test_a_clip_ends_first(looptime: float) -> None:
 
 async def test_a_question_that_was_answered_meanwhile_is_not_answered_again(looptime: float) -> None:
     box = await waiting_call()
-    box.session.add(llm.ChatMessage(role="assistant", content=["Yes."]))
+    box.conversation.answered()
     box.models.become(State.HEALTHY)
     assert box.session.replies == []
+
+
+async def test_half_a_sentence_is_no_answer(looptime: float) -> None:
+    """The model died in the middle of it: that is said, and the question is asked again."""
+    box = Box(greeting="")
+    await box.start()
+    box.comes("ann", "PA_1")
+    box.session.add(llm.ChatMessage(role="user", content=["Is there a pool?"]))
+    box.session.fail(APIConnectionError("broke off", retryable=False))
+    box.session.add(llm.ChatMessage(role="assistant", content=["Yes, the"]))
+    await asyncio.sleep(0.1)
+    ((clip, _),) = box.session.said
+    assert "cannot think" in clip
+    assert box.conversation.trouble.failing
+    await asyncio.sleep(10)
+    assert box.session.replies == [pytest.approx(5.5, abs=0.1)]
+    box.conversation.answered()
+    assert box.conversation.trouble.failing == {}
+
+
+async def test_a_model_that_fails_and_may_answer_is_asked_again_a_few_times(looptime: float) -> None:
+    box = Box(greeting="")
+    await box.start()
+    box.comes("ann", "PA_1")
+    for n_tries in range(1, 5):
+        box.session.fail(APIConnectionError("none", retryable=False))
+        await asyncio.sleep(60)
+        assert len(box.session.replies) == min(n_tries, 3)
+    box.session.add(llm.ChatMessage(role="user", content=["Hello?"]))
+    box.session.fail(APIConnectionError("none", retryable=False))
+    await asyncio.sleep(60)
+    assert len(box.session.replies) == 4, "a new question has tries of its own"
 
 
 async def test_nobody_there_needs_no_answer_until_somebody_is(looptime: float) -> None:
