@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(_E2E):
             item.add_marker(pytest.mark.e2e)
             if item.get_closest_marker("timeout") is None:
-                item.add_marker(pytest.mark.timeout(60))
+                item.add_marker(pytest.mark.timeout(120))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)

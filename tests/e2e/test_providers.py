@@ -79,6 +79,7 @@ async def test_the_model_and_the_voice_are_dead_and_the_clip_still_plays(
         assert loop.time() > said.ended_at
 
 
+@pytest.mark.timeout(180)
 async def test_without_any_model_the_agent_comes_and_says_so_and_recovers(
     livekit: LiveKitServer, models: LocalModels, room: str, tmp_path: Path
 ) -> None:
