@@ -53,7 +53,7 @@ def start(livekit: LiveKitServer, models: LocalModels, tmp_path: Path) -> Callab
     return make
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(150)
 async def test_a_grace_longer_than_livekits_departure_timeout_happens(
     start: Callable[..., Worker], caller: MakeCaller, rooms: Rooms, room: str
 ) -> None:

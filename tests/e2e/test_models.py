@@ -94,7 +94,7 @@ async def test_without_any_model_the_agent_says_so_and_answers_by_itself_when_on
         assert worker.records("call.answers_late")
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(150)
 async def test_the_agent_starts_without_a_model_and_finds_one_that_appears(
     livekit: LiveKitServer, models: LocalModels, room: str, tmp_path: Path
 ) -> None:

@@ -140,7 +140,7 @@ async def test_of_two_humans_the_linked_one_leaves_and_the_other_is_heard(
         assert phases(worker, room).count("active") == 1
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(150)
 async def test_a_killed_tab_counts_until_livekit_says_it_is_gone_and_then_comes_the_grace(
     livekit: LiveKitServer, worker: Worker, rooms: Rooms, room: str, tmp_path: Path
 ) -> None:

@@ -20,7 +20,7 @@ from rooms.picture import Answer
 from stack.ports import free_port
 from wire import INCARNATION
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 
 @asynccontextmanager
