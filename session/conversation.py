@@ -23,7 +23,7 @@ from livekit.agents.llm import ChatMessage
 from livekit.agents.voice import CloseReason as SessionCloseReason
 from livekit.agents.voice.speech_handle import SpeechHandle
 
-from llm.errors import LlmError
+from llm.errors import NoModelError
 from llm.models import Models
 from llm.tools import Tool
 from llm.tools import aclose as close_tools
@@ -291,7 +291,7 @@ class Conversation:
         cause = error.error.__cause__
         clip = self.trouble.failed(
             Part(error.type),
-            str(cause) if isinstance(cause, LlmError) else type(error.error).__name__,
+            str(cause) if isinstance(cause, NoModelError) else type(cause or error.error).__name__,
             now=asyncio.get_running_loop().time(),
         )
         if clip is not None and self._has_audience:

@@ -13,7 +13,7 @@ from livekit.agents.llm import utils
 from livekit.agents.utils import is_given
 
 from llm.chunks import Chunk, delta_of, finish_of, tool_calls_of, usage_of
-from llm.errors import BadRequestError, LlmError
+from llm.errors import BadRequestError, LlmError, NoModelError
 from llm.models import Models
 from llm.requests import ChatRequest
 from llm.tool_calls import Assembly
@@ -104,7 +104,7 @@ class _Stream(llm.LLMStream):
             except BadRequestError as error:
                 shorter = shortened(context)
                 if not tries_left or len(shorter.items) == len(context.items):
-                    raise APIStatusError(str(error), status_code=error.status, retryable=False) from error
+                    raise APIStatusError(_told(error), status_code=error.status, retryable=False) from error
                 # Most often it is longer than what the model can hold, and grows with each turn.
                 logger.warning(
                     "a model refused the conversation, it is shown less of it",
@@ -112,7 +112,7 @@ class _Stream(llm.LLMStream):
                 )
                 context = shorter
             except LlmError as error:
-                raise APIConnectionError(str(error), retryable=False) from error
+                raise APIConnectionError(_told(error), retryable=False) from error
             else:
                 self._on_whole()
                 return
@@ -125,6 +125,11 @@ class _Stream(llm.LLMStream):
             async for chunk in chunks:
                 for piece in reader.read(chunk):
                     self._event_ch.send_nowait(piece)
+
+
+def _told(error: LlmError) -> str:
+    """For livekit-agents, which logs it. A server's own words may repeat what was said."""
+    return str(error) if isinstance(error, NoModelError) else type(error).__name__
 
 
 def shortened(context: llm.ChatContext) -> llm.ChatContext:

@@ -159,8 +159,11 @@ async def test_a_failure_is_final_because_everything_was_tried(
 ) -> None:
     models = FakeModels()
     models.answer = raised
-    with pytest.raises(becomes, match=str(raised).split(":", maxsplit=1)[0].split(" (", maxsplit=1)[0]):
+    with pytest.raises(becomes) as caught:
         await answer_of(models)
+    # What a server says may repeat what a human has said, and this is logged.
+    assert ("cannot connect" in str(caught.value)) is isinstance(raised, NoModelError)
+    assert "too long" not in str(caught.value)
     assert len(models.requests) == 1
 
 
