@@ -11,8 +11,11 @@ import hashlib
 import json
 import logging
 import os
+import re
+import stat
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +42,12 @@ _LONGEST = 1.2 * LONGEST_RATE_LIMIT
 _FOUND = "found.json"
 _WATCHED = "watched.json"
 
+_OLD = 86_400.0
+"""Seconds after which a note that nobody has renewed is thrown away."""
+
+_NOTE = re.compile(r"[0-9a-f]{24}(\.json|\.\d+\.tmp)")
+"""Names of notes, and of drafts that a process has left behind."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
@@ -64,6 +73,18 @@ class Note:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What the watching process has found on the network."""
+
+    endpoints: tuple[Endpoint, ...]
+    stamp: str
+    """Of the settings that it searched by."""
+
+    is_whole: bool
+    """False = there is more, which needs a key."""
+
+
 class Board:
     """One process's view of the host's notes.
 
@@ -77,6 +98,8 @@ class Board:
         self._wall = wall
         self._lock = FileLock(folder / "watch.lock", thread_local=False)
         self._read_at: dict[str, tuple[int, int]] = {}
+        self._seen: object = None
+        """The folder when it was looked at last."""
         self._is_broken = False
         self._watched: tuple[frozenset[str], float] = (frozenset(), 0.0)
 
@@ -85,7 +108,7 @@ class Board:
         if self._lock.is_locked:
             return True
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._make_folder()
             self._lock.acquire(timeout=0)
         except Timeout:
             return False
@@ -97,6 +120,18 @@ class Board:
     def close(self) -> None:
         """Let another process watch."""
         self._lock.release()
+
+    def has_news(self) -> bool:
+        """Whether anything was written since this was last asked. Looks at the folder alone, and not at each note."""
+        try:
+            with os.scandir(self._folder) as entries:
+                inodes = frozenset((entry.name, entry.inode()) for entry in entries)
+            seen = self._folder.stat().st_mtime_ns, inodes
+        except OSError:
+            return True  # whoever reads says what is wrong
+        is_news = seen != self._seen
+        self._seen = seen
+        return is_news
 
     # -- one endpoint
 
@@ -154,10 +189,27 @@ class Board:
         names_, written = self._watched
         return _name(member.endpoint) in names_ and abs(self._wall() - written) <= FRESH
 
+    def forget_old(self) -> None:
+        """Throw away notes that nobody has renewed for a day. By the clock of the file system, which dates them all."""
+        try:
+            now = (self._folder / _WATCHED).stat().st_mtime
+            with os.scandir(self._folder) as entries:
+                for entry in entries:
+                    if _NOTE.fullmatch(entry.name) and now - entry.stat().st_mtime > _OLD:
+                        Path(entry.path).unlink(missing_ok=True)
+        except OSError:
+            logger.debug("old notes on language models cannot be thrown away", exc_info=True)
+
     # -- what was found
 
-    def write_found(self, endpoints: Iterable[Endpoint]) -> None:
-        """Note what was found on the network, but for what needs a key."""
+    def write_found(self, endpoints: Iterable[Endpoint], *, stamp: str) -> None:
+        """Note what was found on the network, but for what needs a key.
+
+        Args:
+            endpoints: That were found.
+            stamp: Of the settings that were searched by.
+        """
+        listed = tuple(endpoints)
         found = [
             {
                 "base_url": one.base_url,
@@ -167,18 +219,21 @@ class Board:
                 "deploy_id": one.deploy_id,
                 "models": one.models,
             }
-            for one in endpoints
+            for one in listed
             if one.api_key == NO_KEY
         ]
-        self._write(_FOUND, {"endpoints": found, "written_at": self._wall()})
+        is_whole = len(found) == len(listed)
+        self._write(
+            _FOUND, {"endpoints": found, "stamp": stamp, "is_whole": is_whole, "written_at": self._wall()}
+        )
 
-    def found(self) -> tuple[Endpoint, ...] | None:
+    def found(self) -> Findings | None:
         """What the watching process has found; None = no news."""
         stored = self._read_if_new(_FOUND)
         try:
             if stored is None or not abs(self._wall() - float(stored["written_at"])) <= FRESH:
                 return None
-            return tuple(
+            endpoints = tuple(
                 Endpoint(
                     base_url=str(one["base_url"]),
                     model=one["model"],
@@ -188,6 +243,9 @@ class Board:
                     models=tuple(one["models"]),
                 )
                 for one in stored["endpoints"]
+            )
+            return Findings(
+                endpoints=endpoints, stamp=str(stored["stamp"]), is_whole=stored["is_whole"] is True
             )
         except (KeyError, TypeError, ValueError):
             return None
@@ -211,13 +269,21 @@ class Board:
     def _write(self, name: str, content: dict[str, Any]) -> None:
         path = self._folder / name
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._make_folder()
             draft = path.with_suffix(f".{os.getpid()}.tmp")
-            draft.write_text(json.dumps(content))
+            with open(draft, "w", opener=_for_us_alone) as file:
+                file.write(json.dumps(content))
             draft.replace(path)
             self._read_at[name] = _version(path)
         except OSError as error:
             self._say_broken(error)
+
+    def _make_folder(self) -> None:
+        """It says who is asked where, which is nobody else's business on this host."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if stat.S_IMODE(self._folder.stat().st_mode) & 0o077:
+            with suppress(PermissionError):  # another user's, who has to know
+                self._folder.chmod(0o700)
 
     def _say_broken(self, error: Exception) -> None:
         if not self._is_broken:
@@ -227,6 +293,10 @@ class Board:
                 error,
                 extra={"action": "llm.board"},
             )
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _version(path: Path) -> tuple[int, int]:

@@ -33,12 +33,39 @@ def tool_calls_of(chunk: Chunk) -> list[dict[str, Any]]:
 
 
 def finish_of(chunk: Chunk) -> str | None:
-    """Why the answer ends with this chunk; None = it does not."""
+    """Why the first choice ends with this chunk; None = it does not."""
     choices = chunk.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return None
-    reason = choices[0].get("finish_reason")
+    return _finish(choices[0])
+
+
+def _finish(choice: dict[str, Any]) -> str | None:
+    reason = choice.get("finish_reason")
     return reason if isinstance(reason, str) and reason else None
+
+
+class Choices:
+    """Which of an answer's choices have begun, and which have ended: there are several where a request says `n`."""
+
+    def __init__(self) -> None:
+        self._begun: set[object] = set()
+        self._finished: set[object] = set()
+
+    def take(self, chunk: Chunk) -> None:
+        """Take the next chunk."""
+        choices = chunk.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if isinstance(choice, dict):
+                number = str(choice.get("index"))
+                self._begun.add(number)
+                if _finish(choice) is not None:
+                    self._finished.add(number)
+
+    @property
+    def are_finished(self) -> bool:
+        """Whether all that have begun have ended, and there is one."""
+        return bool(self._finished) and self._begun == self._finished
 
 
 def usage_of(chunk: Chunk) -> dict[str, Any] | None:
@@ -74,17 +101,19 @@ def completion_of(chunks: Iterable[Chunk]) -> dict[str, Any]:
     """One `chat.completion` out of all chunks of an answer."""
     whole: dict[str, Any] = {"object": "chat.completion"}
     message: dict[str, Any] = {"role": "assistant", "content": None}
+    texts: dict[str, list[str]] = {}  # joined at the end: to add each piece to the rest takes quadratic time
     assembly = Assembly("call")
     finish = "stop"
     for chunk in chunks:
         whole |= {key: value for key, value in chunk.items() if key not in {"choices", "object", "usage"}}
         for name, text in delta_of(chunk).items():
             if name in _TEXTS and isinstance(text, str) and text:
-                message[name] = (message.get(name) or "") + text
+                texts.setdefault(name, []).append(text)
         assembly.add(tool_calls_of(chunk))
         finish = finish_of(chunk) or finish
         if (usage := usage_of(chunk)) is not None:
             whole["usage"] = usage
+    message |= {name: "".join(pieces) for name, pieces in texts.items()}
     if assembly.calls:
         message["tool_calls"] = [
             {

@@ -46,8 +46,14 @@ class Endpoint:
     models: tuple[str, ...] = ()
     """What it says that it serves, when that is known."""
 
+    is_for_one_model: bool = False
+    """Its model stands in its id, because the settings may name the server again with another one."""
+
     id: str = field(init=False)
-    """Readable, without secrets, and the same for as long as the endpoint is: `127.0.0.1:11434`."""
+    """Readable, without secrets, and the same for as long as the endpoint is: `127.0.0.1:11434`.
+
+    With the model behind it where the settings have it behind the URL: `127.0.0.1:11434#llama3`.
+    """
 
     host: str = field(init=False)
     """`name:port` of the server."""
@@ -65,10 +71,11 @@ class Endpoint:
         host = f"{f'[{name}]' if ':' in name else name}:{parts.port or default_port}"
         path = parts.path.removesuffix("/v1").strip("/")
         place = host.removesuffix(f":{default_port}")
+        named = "/".join(part for part in (place, path, self.deploy_id) if part)
         own = is_loopback(name)
         for field_name, value in (
             ("host", host),
-            ("id", "/".join(part for part in (place, path, self.deploy_id) if part)),
+            ("id", f"{named}#{self.model}" if self.is_for_one_model and self.model else named),
             ("is_loopback", own),
             ("is_local", own or self.source in {Source.LOCAL, Source.CONTAINER}),
         ):
@@ -93,13 +100,8 @@ def configured(settings: Settings) -> tuple[Endpoint, ...]:
     """
     found = []
     if settings.use_cloud_llm and settings.cloud_chat_ui_url:
-        found.append(
-            Endpoint(
-                base_url=settings.cloud_chat_ui_url,
-                source=Source.CLOUD,
-                api_key=settings.cloud_chat_ui_auth_token or NO_KEY,
-            )
-        )
+        key = settings.cloud_chat_ui_auth_token or NO_KEY
+        found.append(_named(settings.cloud_chat_ui_url, source=Source.CLOUD, api_key=key))
     main = resolve_providers(settings).llm
     is_named = bool(settings.openai_api_key or settings.openai_base_url)
     if is_named:
@@ -107,19 +109,38 @@ def configured(settings: Settings) -> tuple[Endpoint, ...]:
         is_own_model = settings.openai_base_url is not None and "llm_model" not in settings.model_fields_set
         is_cloud = not is_loopback(urlsplit(main.base_url).hostname or "")
         found.append(
-            Endpoint(
-                base_url=main.base_url,
+            _named(
+                main.base_url,
                 model=None if is_own_model else main.model,
                 source=Source.CLOUD if is_cloud else Source.URL,
                 api_key=main.api_key,
             )
         )
-    for url in settings.llm_urls:
-        base_url, _, model = url.partition("#")
-        found.append(Endpoint(base_url=base_url.rstrip("/"), model=model or None, source=Source.URL))
+    found.extend(_named(url, source=Source.URL) for url in settings.llm_urls)
     if not found:
-        found.append(Endpoint(base_url=main.base_url, source=Source.LOCAL))
+        found.append(_named(main.base_url, source=Source.LOCAL))
     return unique(found)
+
+
+def _named(url: str, *, source: Source, api_key: SecretStr = NO_KEY, model: str | None = None) -> Endpoint:
+    """The endpoint of a URL in the settings, which may end in `#model`; else `model` is taken."""
+    base_url, _, own_model = url.partition("#")
+    return Endpoint(
+        base_url=base_url.rstrip("/"),
+        model=own_model or model,
+        source=source,
+        api_key=api_key,
+        is_for_one_model=bool(own_model),
+    )
+
+
+def way_to_name_a_model(endpoint: Endpoint) -> str:
+    """What a person can do about an endpoint of which no model is known, to stand after what is wrong."""
+    if endpoint.source in {Source.CLOUD, Source.URL}:
+        return "name one: #model after its URL, or LLM_MODEL for OPENAI_BASE_URL"
+    if endpoint.source is Source.BACKEND:
+        return "let AGENT_BACKEND_URL name one"
+    return "load one there, or set LLM_URLS to its URL with #model after it"
 
 
 def unique(endpoints: list[Endpoint]) -> tuple[Endpoint, ...]:

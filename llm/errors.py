@@ -13,7 +13,7 @@ class NoModelError(LlmError):
     """No language model answers now.
 
     Args:
-        reasons: Why not, by the id of each endpoint; empty when none is known.
+        reasons: Why not, by the id of each endpoint; empty when none is known. None quotes a request.
     """
 
     def __init__(self, reasons: Mapping[str, str]) -> None:
@@ -28,11 +28,15 @@ class BrokenStreamError(LlmError):
     """An answer broke off after its first words were passed on: another model cannot take it up."""
 
 
+class TooLongError(BrokenStreamError):
+    """An answer took all the time that it may take: begun again, it would take as long."""
+
+
 class BadRequestError(LlmError):
     """The request itself is refused, and would be by every model.
 
     Args:
-        message: The server's words.
+        message: The server's words, which may quote the request: for the one who asked, and for no log.
         status: HTTP status that it answered, 400 to 422.
     """
 

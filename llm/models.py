@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from config import Settings
+from llm.answers import Budget
 from llm.board import Board
 from llm.chunks import Chunk, completion_of
 from llm.discovery import Discovery
@@ -21,7 +22,7 @@ from llm.health import State
 from llm.pool import Member, Pool
 from llm.probing import Prober
 from llm.requests import ChatRequest
-from llm.router import Budget, Router
+from llm.router import Router
 from llm.transport import Transport
 from llm.watching import Discover, Watcher
 

@@ -16,15 +16,18 @@ logger = logging.getLogger(__name__)
 MOST_SWITCHES = 20
 """Switches that are remembered."""
 
+MOST_MISSING = 100
+"""Names of models that are remembered not to be there, of one endpoint."""
+
 _SAMPLES = 50
 """First words that are timed for one endpoint."""
 
 _LEAST_SAMPLES = 10
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Member:
-    """One endpoint of the pool, and what is known of it."""
+    """One endpoint of the pool, and what is known of it. Equal to itself only."""
 
     endpoint: Endpoint
     health: Health
@@ -46,6 +49,12 @@ class Member:
     @property
     def models(self) -> tuple[str, ...]:
         return self.endpoint.models
+
+    def lacks(self, model: str) -> None:
+        """Remember that it does not have this model."""
+        if len(self.missing) >= MOST_MISSING:
+            self.missing.clear()  # callers may name any: those that are still asked for are found out again
+        self.missing.add(model)
 
     def model_for(self, wanted: str | None) -> str | None:
         """What to ask of it: the wanted model where it may have it, else its own, else its first; None = not known."""
@@ -100,12 +109,11 @@ class Pool:
 
     def members(self) -> tuple[Member, ...]:
         """All, in preferred order: the selected one first, then as they are listed."""
-        members = list(self._members.values())
-        selected = self._members.get(self._selected or "")
-        if selected is not None:
-            members.remove(selected)
-            members.insert(0, selected)
-        return tuple(members)
+        by_id = self._members  # read once: another thread may put others in its place
+        selected = by_id.get(self._selected or "")
+        if selected is None:
+            return tuple(by_id.values())
+        return (selected, *(member for member in by_id.values() if member is not selected))
 
     def get(self, endpoint_id: str) -> Member | None:
         return self._members.get(endpoint_id)
@@ -142,6 +150,21 @@ class Pool:
             if member.endpoint.id not in without and member.health.may_be_tried(now=now)
         ]
         return sorted(able, key=lambda member: _rank(member.health))
+
+    def last_resort(self, *, without: Collection[str] = ()) -> Member | None:
+        """Whom to ask when nobody may be asked yet: the best of those that broke by themselves and that nobody tries.
+
+        None = there is none: who limits its callers wants peace, and whom a person has to mend cannot answer.
+        """
+        now = self._clock()
+        broken = [
+            member
+            for member in self.members()
+            if member.endpoint.id not in without
+            and member.health.state not in {State.RATE_LIMITED, State.MISCONFIGURED}
+            and now >= member.health.leased_until
+        ]
+        return min(broken, key=lambda member: (_rank(member.health), member.health.retry_at), default=None)
 
     def switches(self) -> tuple[Switched, ...]:
         """The last ones, newest first."""
@@ -190,19 +213,35 @@ class Pool:
         if not member.health.is_available or member.health.is_on_trial:
             member.health = leased(member.health, now=self._clock())
 
-    def record(self, member: Member, outcome: Outcome, *, first_word: float | None = None) -> None:
-        """Take what a request or a probe has met."""
+    def record(
+        self,
+        member: Member,
+        outcome: Outcome,
+        *,
+        first_word: float | None = None,
+        is_doubtful: bool = False,
+    ) -> None:
+        """Take what a request or a probe has met.
+
+        Args:
+            member: That was asked.
+            outcome: Of it.
+            first_word: Seconds to it, where there was one.
+            is_doubtful: The request may be to blame for the failure: once only, that does not take out the last
+                endpoint that answers.
+        """
         now = self._clock()
         member.asked_at = now
         if first_word is not None:
             member.first_words.append(first_word)
         before = member.health
+        most = 2 if is_doubtful and self._is_last(member) else 1
         member.health = after(
             before,
             outcome,
             now=now,
             pace=NEAR if member.endpoint.is_local else FAR,
-            max_failures=self.max_failures,
+            max_failures=max(most, self.max_failures),
             jitter=self._random(),
         )
         if member.health.state is not before.state:
@@ -260,6 +299,11 @@ class Pool:
             self._switched(member.endpoint.id, target.endpoint.id, reason)
             self._tell()
 
+    def _is_last(self, member: Member) -> bool:
+        """It answers, and no other is known that may."""
+        others = (one for one in self._members.values() if one is not member)
+        return member.health.state is State.HEALTHY and not any(one.health.is_available for one in others)
+
     def _refresh(self, reason: str) -> None:
         current = self.current
         now_current = None if current is None else current.endpoint.id
@@ -285,7 +329,10 @@ class Pool:
 
     def _tell(self) -> None:
         for listener in tuple(self._listeners):
-            listener()
+            try:
+                listener()
+            except Exception:  # of somebody who looks on: the answer that is on its way must not break by it
+                logger.exception("a listener broke", extra={"action": "llm.listener"})
 
 
 def serves(models: Collection[str], name: str) -> bool:

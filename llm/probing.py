@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from llm.chunks import finish_of, says_something
-from llm.endpoints import Endpoint
+from llm.endpoints import Endpoint, way_to_name_a_model
 from llm.health import NEAR, Health, Met, Outcome, State
 from llm.outcomes import AskingError, failed
 from llm.pool import Member, Pool, serves
@@ -77,7 +77,7 @@ class Prober:
         """Begin the probes whose time has come, of those that are ours to probe. Asked a few times a second."""
         now = self._clock()
         self._begin(
-            member for member in self._pool.members() if is_ours(member) and self._is_due(member, now=now)
+            member for member in self._pool.members() if self._is_due(member, now=now) and is_ours(member)
         )
 
     async def probe_all(self, *, limit: float) -> None:
@@ -123,9 +123,7 @@ class Prober:
         try:
             outcome = await self._outcome(member, is_broken=is_broken)
         except AskingError as error:
-            # A refusal is an answer, of one who is well enough to read.
-            is_well = error.is_refusal or _keeps_its_list(member, error)
-            self._pool.record(member, Outcome(met=Met.LISTED) if is_well else error.outcome)
+            self._pool.record(member, error.outcome)
         except asyncio.CancelledError:
             self._pool.record(member, Outcome(met=Met.CANCELLED))
             raise
@@ -137,10 +135,23 @@ class Prober:
 
     async def _outcome(self, member: Member, *, is_broken: bool) -> Outcome:
         endpoint = member.endpoint
-        models = await self._transport.models(endpoint, limit=self._limit)
-        self._pool.learn(member, models)
+        try:
+            models = await self._transport.models(endpoint, limit=self._limit)
+        except AskingError as error:
+            if _is_proven(member) and not error.is_unreachable:
+                return Outcome(met=Met.LISTED)  # it answers requests, and does not tell its models
+            if not error.is_refusal:
+                raise
+            if not is_broken:
+                return Outcome(met=Met.CANCELLED)
+            if not endpoint.is_local:
+                raise failed(f"asked for its models {error.outcome.reason}") from error
+            models = ()  # a word tells more
         wanted = member.chosen_model or endpoint.model
-        if wanted is not None and models and not serves(models, wanted) and not _takes_any(endpoint):
+        was_listed = wanted is not None and serves(member.models, wanted)
+        self._pool.learn(member, _confirmed(member.models, models))
+        is_missing = wanted is not None and models and not serves(models, wanted) and not _takes_any(endpoint)
+        if is_missing and (was_listed or not _is_proven(member)):
             reason = f"it has no model {wanted}; it has {', '.join(models[:5])}"
             return Outcome(met=Met.MISCONFIGURED, reason=reason)
         if not (is_broken and endpoint.is_local):
@@ -149,7 +160,7 @@ class Prober:
             return Outcome(met=Met.BEGAN if is_broken and is_last else Met.LISTED)
         model = member.model_for(None)
         if model is None:
-            reason = "it lists no model; name one (LLM_MODEL, or #model after the URL)"
+            reason = f"it lists no model; {way_to_name_a_model(endpoint)}"
             return Outcome(met=Met.MISCONFIGURED, reason=reason)
         return await self._one_word(member, model)
 
@@ -188,9 +199,14 @@ class Prober:
         raise failed("the answer is empty")
 
 
-def _keeps_its_list(member: Member, error: AskingError) -> bool:
-    """It has answered, and shows its models only to others."""
-    return error.status in {401, 403} and member.health.state is State.HEALTHY and bool(member.first_words)
+def _is_proven(member: Member) -> bool:
+    """It has answered requests, and nothing has been wrong with it since: its list cannot tell better."""
+    return member.health.state is State.HEALTHY and bool(member.first_words)
+
+
+def _confirmed(known: Sequence[str], told: Sequence[str]) -> tuple[str, ...]:
+    """The list that was told, in the order of the one that is known: a search puts the models first that are loaded."""
+    return tuple(dict.fromkeys((*(name for name in known if name in told), *told)))
 
 
 def _wants_peace(health: Health, *, now: float) -> bool:

@@ -2,6 +2,8 @@
 
 An answer has three limits: to its first word, between two pieces, and in all. A role without words and keep-alives are
 no words. When nobody else could answer, an endpoint gets more time for its first word: leaving it would help nobody.
+After one endpoint was silent for its whole time, the others are asked side by side, so that many that hang together do
+not cost the sum of their times. And when nobody may be asked yet, one of those that broke is asked all the same.
 """
 
 from __future__ import annotations
@@ -9,16 +11,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Any
 
-from llm.chunks import Chunk, finish_of, says_something
-from llm.errors import BadRequestError, BrokenStreamError, NoModelError
+from llm.answers import Answer, Budget, told
+from llm.chunks import Chunk
+from llm.endpoints import way_to_name_a_model
+from llm.errors import BadRequestError, LlmError, NoModelError
 from llm.health import Met, Outcome, State
 from llm.outcomes import AskingError, failed
 from llm.pool import Member, Pool
+from llm.racing import drop, race, settle
 from llm.requests import ChatRequest
 from llm.transport import Transport
 
@@ -30,23 +35,36 @@ HEAD_START = 0.5
 _LATE = 0.5
 """Seconds that the event loop may be late before a time-out is its own fault."""
 
-_AFTER_FINISH = 1.0
-"""Seconds that the count of tokens may come after the last word. Some servers say no end after it."""
-
 MODELS_TIMEOUT = 2.0
 """Seconds to ask an endpoint for its models when nobody has said which one to take."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """How long an answer may take, in seconds."""
+@dataclass(slots=True)
+class _Asked:
+    """What one request has met so far."""
 
-    first_word: float
-    patience: float
-    """To the first word, where there is nobody else to ask."""
+    tried: dict[str, AskingError] = field(default_factory=dict)
+    """Why each endpoint did not answer, by its id."""
 
-    between: float
-    total: float
+    tried_at: dict[str, float] = field(default_factory=dict)
+    again: set[str] = field(default_factory=set)
+    """Asked a second time, having recovered since."""
+
+    spared: list[tuple[Member, Outcome]] = field(default_factory=list)
+    """Failed as one before did, so that the request may be to blame. An answer of a third one tells."""
+
+    n_errors: int = 0
+    """Endpoints in good health that met an error of the server with it."""
+
+    silent_at: float | None = None
+    """When the first one had been silent for all of its time."""
+
+    has_resorted: bool = False
+    is_answered: bool = False
+
+    @property
+    def refusal(self) -> AskingError | None:
+        return next((error for error in self.tried.values() if error.is_refusal), None)
 
 
 class Router:
@@ -90,7 +108,7 @@ class Router:
         Raises:
             NoModelError: Nobody answers, before anything was given.
             BadRequestError: The request is refused, before anything was given.
-            BrokenStreamError: The answer broke off in the middle.
+            BrokenStreamError: The answer broke off in the middle; `TooLongError` when it took all of its time.
         """
         answer = await self._begin(request)
         try:
@@ -102,91 +120,209 @@ class Router:
         finally:
             await answer.aclose()
 
-    async def _begin(self, request: ChatRequest) -> _Answer:
+    async def _begin(self, request: ChatRequest) -> Answer:
         """An answer whose first words are there."""
-        tried: dict[str, AskingError] = {}
-        while candidates := self._pool.candidates(without=tried):
-            first, *rest = candidates
-            second = rest[0] if rest else None
+        asked = _Asked()
+        while members := self._next(asked):
             try:
-                if second is not None and first.health.is_on_trial and second.health.state is State.HEALTHY:
-                    return await self._try_out(first, second, request, tried)
-                if second is not None and self.hedges:
-                    return await self._hedged(first, second, request, tried)
-                return await self._ask(first, request, tried, is_alone=_is_alone(first, rest))
+                answer = await self._first_of(members, request, asked)
             except AskingError as error:
+                first, second = members[0], members[1] if len(members) > 1 else None
                 if second is not None:
                     self._pool.passed_over(first, second, error.outcome.reason)
-                left = self._pool.candidates(without=tried)
+                left = self._pool.candidates(without=asked.tried)
                 logger.info(
                     "language model %s did not answer, %s is asked",
                     first.endpoint.id,
                     left[0].endpoint.id if left else "nobody else",
                     extra={"action": "llm.failed_over", "reason": error.outcome.reason},
                 )
-        refusal = next((error for error in tried.values() if error.is_refusal), None)
-        if refusal is not None:
-            raise BadRequestError(refusal.outcome.reason, status=refusal.status or 400)
-        why = {endpoint_id: error.outcome.reason for endpoint_id, error in tried.items()}
-        raise NoModelError({**self._pool.reasons(), **why})
+            else:
+                for member, outcome in asked.spared:  # it was not the request
+                    self._pool.record(member, outcome)
+                return answer
+        raise self._why_not(asked)
 
-    async def _ask(
-        self, member: Member, request: ChatRequest, tried: dict[str, AskingError], *, is_alone: bool = False
-    ) -> _Answer:
-        """One endpoint's answer, begun.
+    def _next(self, asked: _Asked) -> list[Member]:
+        """Whom to ask now, best first; empty = nobody is left."""
+        is_late = asked.silent_at is not None and self._clock() >= asked.silent_at + self._patience
+        candidates = self._pool.candidates(without=asked.tried)
+        if candidates and not is_late:
+            return candidates
+        for member in self._pool.candidates():
+            if self._has_recovered(member, asked):
+                asked.again.add(member.endpoint.id)
+                return [member]
+        if asked.has_resorted or asked.spared or asked.refusal or is_late:
+            return []
+        asked.has_resorted = True
+        resort = self._pool.last_resort(without=asked.tried)
+        return [] if resort is None else [resort]
+
+    @staticmethod
+    def _has_recovered(member: Member, asked: _Asked) -> bool:
+        """It has failed, and was found well while others were waited for."""
+        name = member.endpoint.id
+        if name not in asked.tried or name in asked.again or asked.tried[name].is_refusal:
+            return False
+        return member.health.state is State.HEALTHY and member.told_at > asked.tried_at[name]
+
+    def _why_not(self, asked: _Asked) -> LlmError:
+        if asked.refusal is not None:
+            return BadRequestError(told(asked.refusal), status=asked.refusal.status or 400)
+        why = {endpoint_id: error.outcome.reason for endpoint_id, error in asked.tried.items()}
+        return NoModelError({**self._pool.reasons(), **why})
+
+    async def _first_of(self, members: list[Member], request: ChatRequest, asked: _Asked) -> Answer:
+        """The answer of the first of them, or of those after it that need not wait until it has failed."""
+        first, *rest = members
+        second = rest[0] if rest else None
+        if second is not None:
+            if first.health.is_on_trial and second.health.state is State.HEALTHY:
+                return await self._try_out(first, rest, request, asked)
+            if asked.silent_at is not None:
+                left = max(0.0, asked.silent_at + self.budget.first_word - self._clock())
+                return await self._side_by_side(members, request, asked, delay=left / len(members))
+            if self.hedges and second.health.is_available:
+                # Slower than it mostly is.
+                delay = first.slow_after() or self.budget.first_word / 2
+                return await self._side_by_side(members[:2], request, asked, delay=delay, rest=rest[1:])
+        return await self._ask(first, rest, request, asked)
+
+    async def _side_by_side(
+        self,
+        members: list[Member],
+        request: ChatRequest,
+        asked: _Asked,
+        *,
+        delay: float,
+        rest: list[Member] | None = None,
+    ) -> Answer:
+        """The answer of the one that begins first; each is asked `delay` seconds after the last. `rest` is not."""
+        first, *others = members
+        after = [*others, *(rest or [])]
+        if not others:
+            return await self._ask(first, after, request, asked)
+        leading = asyncio.create_task(self._ask(first, after, request, asked), name="llm-ask")
+        following = self._side_by_side(others, request, asked, delay=delay, rest=rest)
+        answer, lost = await race(leading, delay, following)
+        if lost is not None:
+            await drop(lost)
+        return answer
+
+    async def _try_out(
+        self, first: Member, rest: list[Member], request: ChatRequest, asked: _Asked
+    ) -> Answer:
+        """The answer of an endpoint that was broken, or of one that is not, whichever begins sooner.
+
+        When the trial is the slower one it goes on unseen until its first word, or until it has had its time: else it
+        would never be found well again, or found broken at the cost of one caller after another.
+        """
+        leading = asyncio.create_task(self._ask(first, rest, request, asked), name="llm-trial")
+        answer, lost = await race(leading, HEAD_START, self._ask(rest[0], rest[1:], request, asked))
+        if lost is leading:
+            trial = asyncio.create_task(settle(lost), name="llm-trial-end")
+            self._trials.add(trial)
+            trial.add_done_callback(self._trials.discard)
+        elif lost is not None:
+            await drop(lost)
+        return answer
+
+    async def _ask(self, member: Member, rest: list[Member], request: ChatRequest, asked: _Asked) -> Answer:
+        """One endpoint's answer, begun; `rest` may be asked after it.
 
         Raises:
-            AskingError: It did not answer; the pool knows, and it stands in `tried`.
+            AskingError: It did not answer; the pool knows, and it stands in `asked`.
         """
         try:
-            return await self._answer_of(member, request, is_alone=is_alone)
+            answer = await self._answer_of(member, request, asked, limit=self._limit(member, rest, asked))
         except AskingError as error:
-            tried[member.endpoint.id] = error
+            asked.tried[member.endpoint.id] = error
+            asked.tried_at[member.endpoint.id] = self._clock()
             raise
+        asked.is_answered = True
+        return answer
 
-    async def _answer_of(self, member: Member, request: ChatRequest, *, is_alone: bool) -> _Answer:
-        limit = max(self.budget.first_word, self.budget.patience) if is_alone else self.budget.first_word
-        deadline = self._clock() + limit
+    def _limit(self, member: Member, rest: list[Member], asked: _Asked) -> float:
+        """Seconds that it has for its first word. Less when others have used up the time; half of it at least."""
+        if member.endpoint.id in asked.again:
+            return self.budget.first_word
+        most = self._patience if _is_alone(member, rest) else self.budget.first_word
+        if asked.silent_at is None:
+            return most
+        return min(most, max(asked.silent_at + most - self._clock(), self.budget.first_word / 2))
+
+    @property
+    def _patience(self) -> float:
+        return max(self.budget.first_word, self.budget.patience)
+
+    async def _answer_of(
+        self, member: Member, request: ChatRequest, asked: _Asked, *, limit: float
+    ) -> Answer:
+        asked_at = self._clock()
+        deadline = asked_at + limit
         self._pool.take_lease(member)
-        answer = _Answer(member, self._pool, budget=self.budget, clock=self._clock)
+        answer = Answer(member, self._pool, budget=self.budget, clock=self._clock)
         try:
-            try:
-                await self._open(answer, request, deadline=deadline)
-            except AskingError as error:
-                wanted = request.model
-                if not (error.is_model_missing and wanted and member.model_for(wanted) == wanted):
-                    raise
-                if wanted == (member.chosen_model or member.endpoint.model):
-                    raise
-                member.missing.add(wanted)
-                if member.model_for(wanted) == wanted:
-                    raise
-                logger.warning(
-                    "language model %s has no model %s, its own is taken",
-                    member.endpoint.id,
-                    wanted,
-                    extra={"action": "llm.other_model"},
-                )
-                await answer.aclose()
-                await self._open(answer, request, deadline=deadline)
+            await self._open_with_some_model(answer, request, deadline=deadline)
         except TimeoutError as error:
             await answer.aclose()
             reason = f"no first word in {limit:g} s"
             # Too busy to look in time, we cannot say whether it was in time.
             is_ours = self._clock() > deadline + _LATE
             self._pool.record(member, Outcome(met=Met.CANCELLED if is_ours else Met.FAILED, reason=reason))
+            if asked.silent_at is None:
+                asked.silent_at = self._clock()
             raise failed(reason) from error
         except AskingError as error:
             await answer.aclose()
-            self._pool.record(member, error.outcome)
+            self._record(member, error, asked)
             raise
-        except BaseException:
+        except BaseException as error:
+            waited = self._clock() - asked_at
             await answer.aclose()
-            self._pool.record(member, Outcome(met=Met.CANCELLED))
+            outcome = Outcome(met=Met.CANCELLED)
+            # Callers with less patience than ours would never find out one that hangs. Who lost a race is not judged.
+            if isinstance(error, asyncio.CancelledError) and waited >= limit / 2 and not asked.is_answered:
+                reason = f"no first word in {waited:.1f} s, when its caller went away"
+                outcome = Outcome(met=Met.FAILED, reason=reason)
+            self._pool.record(member, outcome)
             raise
         return answer
 
-    async def _open(self, answer: _Answer, request: ChatRequest, *, deadline: float) -> None:
+    def _record(self, member: Member, error: AskingError, asked: _Asked) -> None:
+        """Tell the pool what a request met; but two that fail alike with it may not be to blame."""
+        health, outcome = member.health, error.outcome
+        is_doubtful = outcome.met is Met.FAILED and error.status is not None and error.status >= 500
+        if is_doubtful and health.is_available and not health.is_on_trial:
+            asked.n_errors += 1
+            if asked.n_errors > 1:
+                asked.spared.append((member, outcome))
+                outcome = Outcome(met=Met.CANCELLED)
+        self._pool.record(member, outcome, is_doubtful=is_doubtful)
+
+    async def _open_with_some_model(self, answer: Answer, request: ChatRequest, *, deadline: float) -> None:
+        """Begin it with the wanted model, or with the endpoint's own when it does not have that one."""
+        member, wanted = answer.member, request.model
+        try:
+            await self._open(answer, request, deadline=deadline)
+        except AskingError as error:
+            if not (error.is_model_missing and wanted and member.model_for(wanted) == wanted):
+                raise
+            if wanted == (member.chosen_model or member.endpoint.model):
+                raise
+            member.lacks(wanted)
+            if member.model_for(wanted) == wanted:
+                raise
+            logger.warning(
+                "language model %s does not have the wanted model, its own is taken",
+                member.endpoint.id,
+                extra={"action": "llm.other_model"},
+            )
+            await answer.aclose()
+            await self._open(answer, request, deadline=deadline)
+
+    async def _open(self, answer: Answer, request: ChatRequest, *, deadline: float) -> None:
         async with asyncio.timeout(max(0.0, deadline - self._clock())):
             model = await self._model_of(answer.member, request)
             body = {**_options(answer.member, request), "model": model, "messages": list(request.messages)}
@@ -195,70 +331,21 @@ class Router:
     async def _model_of(self, member: Member, request: ChatRequest) -> str:
         model = member.model_for(request.model)
         if model is None:
-            self._pool.learn(member, await self._transport.models(member.endpoint, limit=MODELS_TIMEOUT))
+            try:
+                listed = await self._transport.models(member.endpoint, limit=MODELS_TIMEOUT)
+            except AskingError as error:
+                if error.is_refusal:  # of our question, not of the request
+                    raise failed(error.outcome.reason) from error
+                raise
+            self._pool.learn(member, listed)
             model = member.model_for(request.model)
+        if model is None and request.model in member.missing:
+            reason = "it does not have the model that was asked for"
+            raise AskingError(Outcome(met=Met.CANCELLED, reason=reason), status=404, is_refusal=True)
         if model is None:
-            reason = "it lists no model; name one (LLM_MODEL, or #model after the URL)"
+            reason = f"it lists no model; {way_to_name_a_model(member.endpoint)}"
             raise AskingError(Outcome(met=Met.MISCONFIGURED, reason=reason))
         return model
-
-    async def _hedged(
-        self, first: Member, second: Member, request: ChatRequest, tried: dict[str, AskingError]
-    ) -> _Answer:
-        """The first endpoint's answer, or the second's when the first is slower than mostly."""
-        delay = first.slow_after() or self.budget.first_word / 2
-        leading = asyncio.create_task(self._ask(first, request, tried), name="llm-ask")
-        answer, lost = await self._race(leading, delay, self._ask(second, request, tried))
-        if lost is not None:
-            await _drop(lost)
-        return answer
-
-    async def _try_out(
-        self, first: Member, second: Member, request: ChatRequest, tried: dict[str, AskingError]
-    ) -> _Answer:
-        """The answer of an endpoint that was broken, or of one that is not, whichever begins sooner.
-
-        When the trial is the slower one it goes on unseen until its first word, or until it has had its time: else it
-        would never be found well again, or found broken at the cost of one caller after another.
-        """
-        leading = asyncio.create_task(self._ask(first, request, tried), name="llm-trial")
-        answer, lost = await self._race(leading, HEAD_START, self._ask(second, request, tried))
-        if lost is leading:
-            trial = asyncio.create_task(_settle(lost), name="llm-trial-end")
-            self._trials.add(trial)
-            trial.add_done_callback(self._trials.discard)
-        elif lost is not None:
-            await _drop(lost)
-        return answer
-
-    async def _race(
-        self, leading: asyncio.Task[_Answer], delay: float, other: Coroutine[Any, Any, _Answer]
-    ) -> tuple[_Answer, asyncio.Task[_Answer] | None]:
-        """The answer that begins first, and what of the other one still goes on. `other` begins after `delay` seconds.
-
-        Raises:
-            AskingError: There is none. When the leading one fails before the other has begun, the other never does.
-        """
-        following: asyncio.Task[_Answer] | None = None
-        try:
-            done, running = await asyncio.wait({leading}, timeout=delay)
-            if done:
-                other.close()
-                return await leading, None
-            following = asyncio.create_task(other, name="llm-beside")
-            running = {leading, following}
-            while running:
-                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                won = next((task for task in done if not task.cancelled() and task.exception() is None), None)
-                if won is not None:
-                    lost = following if won is leading else leading
-                    return won.result(), None if lost.done() and lost.exception() else lost
-        except BaseException:
-            if following is None:
-                other.close()
-            await asyncio.gather(*(_drop(task) for task in (leading, following) if task is not None))
-            raise
-        return leading.result(), None  # raises why it failed
 
 
 _NEW_LIMIT, _OLD_LIMIT = "max_completion_tokens", "max_tokens"
@@ -275,102 +362,3 @@ def _options(member: Member, request: ChatRequest) -> Mapping[str, Any]:
 def _is_alone(member: Member, rest: list[Member]) -> bool:
     """It may well answer, and nobody else is known who may."""
     return member.health.is_available and not any(one.health.is_available for one in rest)
-
-
-async def _drop(task: asyncio.Task[_Answer]) -> None:
-    """End an attempt that nobody needs any more, whatever came of it."""
-    task.cancel()
-    await asyncio.wait({task})
-    if not task.cancelled() and task.exception() is None:
-        await task.result().aclose()
-
-
-async def _settle(task: asyncio.Task[_Answer]) -> None:
-    """Wait for what an attempt comes to, for the pool's sake."""
-    try:
-        await asyncio.wait({task})
-    finally:
-        await _drop(task)
-
-
-class _Answer:
-    """One endpoint's answer: opened, held back until its first words, then passed on."""
-
-    def __init__(self, member: Member, pool: Pool, *, budget: Budget, clock: Callable[[], float]) -> None:
-        self.member = member
-        self.model = ""
-        """That was asked for; once it has begun."""
-        self._pool = pool
-        self._budget = budget
-        self._clock = clock
-        self._stack = AsyncExitStack()
-        self._upstream: AsyncIterator[Chunk] | None = None
-        self._held: list[Chunk] = []
-
-    async def begin(self, transport: Transport, body: dict[str, Any]) -> None:
-        """Ask, and wait for the first words.
-
-        Raises:
-            AskingError: Something else came.
-        """
-        self.model = str(body["model"])
-        asked_at = self._clock()
-        self._upstream = await self._stack.enter_async_context(transport.answer(self.member.endpoint, body))
-        async for chunk in self._upstream:
-            self._held.append(chunk)
-            if says_something(chunk) or finish_of(chunk):
-                break
-            if not chunk.get("usage"):
-                self._held = self._held[-1:]  # of roles without words one is enough
-        else:
-            raise failed("the answer is empty")
-        self._pool.record(self.member, Outcome(met=Met.BEGAN), first_word=self._clock() - asked_at)
-
-    async def chunks(self) -> AsyncGenerator[Chunk, None]:
-        """All pieces; the limits hold from here on."""
-        assert self._upstream is not None  # noqa: S101  # begun
-        for chunk in self._held:
-            yield chunk
-        is_finished = any(finish_of(chunk) for chunk in self._held)
-        left = self._budget.total  # of the waiting: a slow reader is not the model's fault
-        upstream = self._upstream
-        try:
-            while left > 0:
-                asked_at = self._clock()
-                patience = _AFTER_FINISH if is_finished else self._budget.between
-                async with asyncio.timeout(min(patience, left)):
-                    chunk = await anext(upstream)
-                left -= self._clock() - asked_at
-                is_finished = is_finished or finish_of(chunk) is not None
-                yield chunk
-        except StopAsyncIteration:
-            if not is_finished:
-                self._broke("the answer ended in the middle")
-        except TimeoutError:
-            # Once it is finished, only the tokens' count was missing.
-            if not is_finished and left > self._budget.between:
-                self._broke(f"silent for {self._budget.between:g} s in the middle of the answer")
-            left = left if is_finished else 0
-        except AskingError as error:
-            if not is_finished:
-                self._broke(error.outcome.reason, outcome=error.outcome)
-        if left <= 0 and not is_finished:
-            # Whether it is ill or was asked for a book: nobody can tell.
-            self._pool.record(self.member, Outcome(met=Met.CANCELLED))
-            raise BrokenStreamError(
-                f"{self.member.endpoint.id}: the answer took longer than {self._budget.total:g} s"
-            )
-        if self.member.health.failures:
-            self._pool.record(self.member, Outcome(met=Met.ANSWERED))
-
-    def _broke(self, reason: str, *, outcome: Outcome | None = None) -> None:
-        if outcome is None or outcome.met is Met.CANCELLED:
-            outcome = Outcome(met=Met.FAILED, reason=reason)
-        self._pool.record(self.member, replace(outcome, in_the_middle=True))
-        raise BrokenStreamError(f"{self.member.endpoint.id}: {reason}")
-
-    async def aclose(self) -> None:
-        """Let the connection go. May be called twice; `begin` may follow."""
-        await self._stack.aclose()
-        self._upstream = None
-        self._held = []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
 from config import Settings
-from llm.board import RENEW_INTERVAL, Board
+from llm.board import RENEW_INTERVAL, Board, Findings
 from llm.discovery import Found
 from llm.endpoints import Endpoint, configured, unique
 from llm.pool import Member, Pool
@@ -63,6 +64,8 @@ class Watcher:
         self._board = board
         self._clock = clock
         self._found: tuple[Endpoint, ...] = ()
+        self._told: Findings | None = None
+        """What the process that watches has found, as far as it tells."""
         self._looked_at = float("-inf")
         self._looked_nearby_at = float("-inf")
         self._polled_at = clock()
@@ -70,6 +73,8 @@ class Watcher:
         self._renewed_at = float("-inf")
         self._looking: asyncio.Task[None] | None = None
         self._is_watching = False
+        self._is_listed_anew = False
+        """There are endpoints whose notes nobody has read."""
         pool.on_state = self._note
 
     def begin(self) -> None:
@@ -109,6 +114,7 @@ class Watcher:
         self._polls = 0
         self._looked_at = float("-inf")
         self._list()
+        self._adopt()
         if before is not None and before is not discover:
             await before.aclose()
 
@@ -127,8 +133,9 @@ class Watcher:
     def _tick(self) -> None:
         self._is_watching = self._board is None or self._board.try_to_watch()
         self._read()
-        if self._is_watching:
+        if self._is_watching or self._is_on_its_own:
             self._look_if_due()
+        if self._is_watching:
             self._renew()
         if self.settings.agent_health_check_enabled:
             self._prober.probe_due(is_ours=self._is_ours)
@@ -136,6 +143,13 @@ class Watcher:
     def _is_ours(self, member: Member) -> bool:
         """Nobody else probes it: this process watches, or the one that does has settings without it."""
         return self._is_watching or self._board is None or not self._board.is_watched(member)
+
+    @property
+    def _is_on_its_own(self) -> bool:
+        """The process that watches searches elsewhere, or has found what it may not tell: keys are told to nobody."""
+        return self._told is not None and not (
+            self._told.is_whole and self._told.stamp == _stamp(self.settings)
+        )
 
     def _look_if_due(self) -> None:
         """Begin a search whose time has come. There is one at a time."""
@@ -190,8 +204,8 @@ class Watcher:
         if found.endpoints != self._found:
             self._found = found.endpoints
             self._list()
-            if self._board is not None:
-                self._board.write_found(self._found)
+            if self._board is not None and self._is_watching:
+                self._board.write_found(self._found, stamp=_stamp(self.settings))
 
     def _list(self) -> None:
         """Those of the settings first. What is found and is in the settings too is the same server."""
@@ -199,17 +213,19 @@ class Watcher:
         hosts = {one.host for one in own}
         found = [one for one in self._found if one.host not in hosts or one.deploy_id]
         self._pool.replace_all(unique([*own, *found]))
+        self._is_listed_anew = True
         self._renewed_at = float("-inf")
 
     def _read(self) -> None:
         """Take what other processes have noted since the last look."""
-        if self._board is None:
+        if self._is_watching:
+            self._told = None
+        if self._board is None or not (self._board.has_news() or self._is_listed_anew):
             return
-        if not self._is_watching:
-            found = self._board.found()
-            if found is not None and found != self._found:
-                self._found = found
-                self._list()
+        if not self._is_watching and (told := self._board.found()) is not None:
+            self._told = told
+            self._adopt()
+        self._is_listed_anew = False
         now = self._clock()
         for member in self._pool.members():
             note = self._board.news(member)
@@ -218,6 +234,12 @@ class Watcher:
             self._pool.learn(member, note.models)
             if now - note.changed > member.told_at:
                 self._pool.adopt(member, note.health(now=now))
+
+    def _adopt(self) -> None:
+        """Take what the process that watches has found, where it is what this one would find."""
+        if self._told is not None and not self._is_on_its_own and self._told.endpoints != self._found:
+            self._found = self._told.endpoints
+            self._list()
 
     def _note(self, member: Member) -> None:
         if self._board is not None:
@@ -229,7 +251,20 @@ class Watcher:
             return
         self._renewed_at = now
         self._board.write_watched(self._pool.members())
-        self._board.write_found(self._found)
+        self._board.write_found(self._found, stamp=_stamp(self.settings))
+        self._board.forget_old()
         for member in self._pool.members():
             if member.told_at > float("-inf"):
                 self._board.write(member, now=now)
+
+
+def _stamp(settings: Settings) -> str:
+    """The same for all processes that search alike. A hash: the backend's URL may hold a secret."""
+    looks_around = settings.agent_auto_discovery
+    told = (
+        settings.agent_discovery_hosts if looks_around else (),
+        settings.agent_discovery_ports,
+        settings.llm_container_name,
+        settings.agent_backend_url,
+    )
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:32]

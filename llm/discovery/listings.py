@@ -44,7 +44,7 @@ def models_in(listing: object) -> tuple[Listed, ...] | None:
     entries = listing.get("data")
     if entries is None or entries == []:
         return () if listing.get("object") == "list" else None
-    return tuple(_models(entries)) or None
+    return tuple(listed_in(entries)) or None
 
 
 def refined(models: Sequence[Listed], details: object) -> tuple[Listed, ...]:
@@ -59,7 +59,7 @@ def refined(models: Sequence[Listed], details: object) -> tuple[Listed, ...]:
     if details.get("is_generation") is False:
         return tuple(replace(one, is_chat=False) for one in models)
     entries = details.get("models") or details.get("data")
-    known = {one.name: one for one in _models(entries)}
+    known = {one.name: one for one in listed_in(entries)}
     return tuple(
         replace(
             one,
@@ -76,15 +76,8 @@ def chat_names(models: Sequence[Listed]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.name for one in sorted(chatting, key=lambda one: not one.is_loaded)))
 
 
-def text_in(value: object, *, limit: int = MAX_NAME) -> str | None:
-    """A text that can be shown, logged and sent; None for anything else."""
-    if not isinstance(value, str):
-        return None
-    text = value.strip()
-    return text if text and len(text) <= limit and text.isprintable() else None
-
-
-def _models(entries: object) -> Iterator[Listed]:
+def listed_in(entries: object) -> Iterator[Listed]:
+    """The models among the entries of a list; what has no name that can be shown is left out."""
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, Mapping) and (name := text_in(entry.get("id")) or text_in(entry.get("name"))):
             yield Listed(
@@ -93,6 +86,14 @@ def _models(entries: object) -> Iterator[Listed]:
                 is_chat=_is_chat(name, entry),
                 is_loaded=_is_loaded(entry),
             )
+
+
+def text_in(value: object, *, limit: int = MAX_NAME) -> str | None:
+    """A text that can be shown, logged and sent; None for anything else."""
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    return text if text and len(text) <= limit and text.isprintable() else None
 
 
 def _is_chat(name: str, entry: Mapping[object, object]) -> bool:

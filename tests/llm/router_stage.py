@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+from llm.answers import Budget
 from llm.endpoints import Endpoint
 from llm.health import Met, Outcome, State
 from llm.pool import Member
 from llm.requests import ChatRequest
-from llm.router import Budget, Router
+from llm.router import Router
 from tests.llm.stage import HELLO, FakeTransport, Play, endpoint, pool_of, said
 
 BUDGET = Budget(first_word=3, patience=8, between=10, total=120)

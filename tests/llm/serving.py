@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from aiohttp import web
 
-from tests.llm.stage import end, role, word
+from llm.chunks import Chunk
+from llm.endpoints import Endpoint, Source
+from llm.outcomes import AskingError
+from llm.transport import Transport
+from stack.llm_stub import LlmStub
+from tests.llm.stage import HELLO, end, role, word
 
 Take = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -111,3 +117,30 @@ async def send(
 def events(*chunks: dict[str, Any]) -> list[bytes]:
     """As frames of a stream, with the last one that says so."""
     return [*(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks), b"data: [DONE]\n\n"]
+
+
+# -- asking them
+
+BODY = {"model": "m", "messages": HELLO.messages}
+
+
+def at(server: Server | LlmStub | str, **fields: Any) -> Endpoint:
+    url = server if isinstance(server, str) else server.url
+    return Endpoint(base_url=url, source=Source.URL, **fields)
+
+
+async def chunks_of(transport: Transport, endpoint: Endpoint, body: Mapping[str, Any] = BODY) -> list[Chunk]:
+    async with transport.answer(endpoint, body) as chunks:
+        return [chunk async for chunk in chunks]
+
+
+async def error_of(transport: Transport, endpoint: Endpoint, body: Mapping[str, Any] = BODY) -> AskingError:
+    with pytest.raises(AskingError) as caught:
+        await chunks_of(transport, endpoint, body)
+    return caught.value
+
+
+async def list_error_of(transport: Transport, endpoint: Endpoint, *, limit: float = 5.0) -> AskingError:
+    with pytest.raises(AskingError) as caught:
+        await transport.models(endpoint, limit=limit)
+    return caught.value

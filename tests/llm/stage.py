@@ -135,16 +135,19 @@ class FakeTransport(Transport):
         self.asked: list[tuple[str, Any]] = []
         """Chats, by endpoint and model, in order."""
         self.bodies: list[dict[str, Any]] = []
+        self.proven: list[bool] = []
+        """Whether each was known to have answered before."""
         self.listed: list[str] = []
         """Questions for the list of models, by endpoint."""
         self.n_open = 0
 
     @asynccontextmanager
     async def answer(
-        self, endpoint: Endpoint, body: Mapping[str, Any]
+        self, endpoint: Endpoint, body: Mapping[str, Any], *, is_proven: bool = False
     ) -> AsyncIterator[AsyncIterator[Chunk]]:
         self.asked.append((endpoint.id, body.get("model")))
         self.bodies.append(dict(body))
+        self.proven.append(is_proven)
         chunks = self.chats[endpoint.id](body)
         self.n_open += 1
         try:

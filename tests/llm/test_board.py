@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from llm.board import FRESH, Board, Note
+from llm.board import FRESH, Board, Findings, Note
 from llm.endpoints import Endpoint, Source
 from llm.health import LONGEST_RATE_LIMIT, Health, Met, Outcome, State
 from llm.pool import Member
@@ -236,25 +237,29 @@ def found(number: int, **fields: Any) -> Endpoint:
     return Endpoint(base_url=f"http://10.0.0.{number}:11434/v1", **given)
 
 
+def findings(*endpoints: Endpoint, is_whole: bool = True) -> Findings:
+    return Findings(endpoints=endpoints, stamp="alike", is_whole=is_whole)
+
+
 def test_what_was_found_is_found_by_all(one: Process, other: Process) -> None:
     assert other.board.found() is None
     listed = (found(1), found(2, source=Source.BACKEND, deploy_id="seven", model="y", kind="vllm"))
-    one.board.write_found(listed)
-    assert other.board.found() == listed
+    one.board.write_found(listed, stamp="alike")
+    assert other.board.found() == findings(*listed)
     assert other.board.found() is None, "that is no news any more"
     assert one.board.found() is None
-    one.board.write_found([])
-    assert other.board.found() == (), "that nothing is there is news too"
+    one.board.write_found([], stamp="alike")
+    assert other.board.found() == findings(), "that nothing is there is news too"
 
 
 def test_what_needs_a_key_is_found_by_each_for_itself(one: Process, other: Process, folder: Path) -> None:
-    one.board.write_found([found(1, api_key=SecretStr(KEY)), found(2)])
-    assert other.board.found() == (found(2),)
+    one.board.write_found([found(1, api_key=SecretStr(KEY)), found(2)], stamp="alike")
+    assert other.board.found() == findings(found(2), is_whole=False)
     assert KEY not in everything(folder)
 
 
 def test_old_findings_are_not_believed(one: Process, other: Process) -> None:
-    one.board.write_found([found(1)])
+    one.board.write_found([found(1)], stamp="alike")
     other.wall += FRESH + 1
     assert other.board.found() is None
 
@@ -269,13 +274,14 @@ def test_old_findings_are_not_believed(one: Process, other: Process) -> None:
         f'{{"written_at": {WALL}}}',
         f'{{"written_at": {WALL}, "endpoints": null}}',
         f'{{"written_at": {WALL}, "endpoints": 7}}',
+        f'{{"written_at": {WALL}, "endpoints": []}}',
         f'{{"written_at": {WALL}, "endpoints": ["text"]}}',
         f'{{"written_at": {WALL}, "endpoints": [{{}}]}}',
         f'{{"written_at": {WALL}, "endpoints": [{{"base_url": "http://a/v1", "source": "heaven"}}]}}',
     ],
 )
 def test_broken_findings_are_none(one: Process, other: Process, folder: Path, content: str) -> None:
-    one.board.write_found([])
+    one.board.write_found([], stamp="alike")
     note_file(folder).write_text(content)
     assert other.board.found() is None
 
@@ -289,10 +295,56 @@ def test_no_key_is_ever_written(folder: Path) -> None:
     one.board.try_to_watch()
     one.meets(Met.FAILED, reason="gone")
     one.writes()
-    one.board.write_found([keyed])
+    one.board.write_found([keyed], stamp="alike")
     one.board.close()
     assert "failing" in everything(folder)
     assert KEY not in everything(folder)
+
+
+@pytest.mark.parametrize("before", [None, 0o755], ids=["new", "of an older version"])
+def test_nobody_else_on_the_host_may_read_the_notes(folder: Path, before: int | None) -> None:
+    if before is not None:
+        folder.mkdir(mode=before)
+    one = Process(folder)
+    one.meets(Met.FAILED, reason="gone")
+    one.writes()
+    one.board.write_found([found(1)], stamp="alike")
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.glob("*.json")} == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+# -- what is read and what is kept
+
+
+def test_there_are_news_when_anything_was_written(one: Process, other: Process) -> None:
+    assert other.board.has_news(), "nothing is there: whoever reads finds out"
+    one.writes()
+    assert other.board.has_news()
+    assert not other.board.has_news()
+    one.writes()
+    assert other.board.has_news()
+    one.board.write_found([], stamp="alike")
+    assert other.board.has_news()
+    assert not other.board.has_news()
+
+
+@pytest.mark.parametrize(("age", "is_kept"), [(86_000, True), (87_000, False)])
+def test_old_notes_are_thrown_away(one: Process, folder: Path, age: float, is_kept: bool) -> None:
+    one.writes()
+    note = note_file(folder)
+    draft, other = note.with_suffix(".17.tmp"), folder / "other.json"
+    one.board.write_watched([])
+    now = (folder / "watched.json").stat().st_mtime
+    for path in (note, draft, other):
+        path.touch()
+        os.utime(path, (now - age, now - age))
+    one.board.forget_old()
+    assert (note.exists(), draft.exists(), other.exists()) == (is_kept, is_kept, True)
+
+
+def test_where_there_are_no_notes_none_are_thrown_away(one: Process, folder: Path) -> None:
+    one.board.forget_old()
+    assert not folder.exists()
 
 
 # -- who watches
@@ -315,7 +367,7 @@ def refuses(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert one.board.try_to_watch()
     assert one.board.try_to_watch()
     one.writes()
-    one.board.write_found([found(1)])
+    one.board.write_found([found(1)], stamp="alike")
     assert one.reads() is None
     assert one.board.found() is None
     assert [record.getMessage()[:50] for record in caplog.records] == [

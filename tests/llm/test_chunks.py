@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from llm.chunks import (
+    Choices,
     Chunk,
     completion_of,
     delta_of,
@@ -25,6 +27,10 @@ def call(index: int | None, name: str = "", arguments: str = "", id: str | None 
     if index is not None:
         part["index"] = index
     return part | ({"id": id} if id else {})
+
+
+def numbered(number: int, finish: str | None = None) -> Chunk:
+    return {"choices": [{"index": number, "delta": {"content": "x"}, "finish_reason": finish}]}
 
 
 ODD: list[Chunk] = [
@@ -128,6 +134,34 @@ def test_a_part_of_a_tool_call_without_a_function_changes_nothing() -> None:
         [piece(tool_calls=[call(0, "look")]), piece(tool_calls=[{"index": 0, "function": None}])]
     )
     assert whole["choices"][0]["message"]["tool_calls"][0]["function"] == {"name": "look", "arguments": ""}
+
+
+def test_many_pieces_are_put_together_in_time() -> None:
+    began_at = time.perf_counter()
+    whole = completion_of(piece(content="word ", reasoning="hm ") for _ in range(100_000))
+    assert time.perf_counter() - began_at < 2
+    message = whole["choices"][0]["message"]
+    assert (message["content"], message["reasoning"]) == ("word " * 100_000, "hm " * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "are_finished"),
+    [
+        pytest.param([], False, id="nothing"),
+        pytest.param([word("x")], False, id="one that goes on"),
+        pytest.param([word("x"), end()], True, id="one that ends"),
+        pytest.param([word("x"), end(), USAGE], True, id="a count after it"),
+        pytest.param([numbered(0), numbered(1), numbered(0, "stop")], False, id="one of two"),
+        pytest.param([numbered(0, "stop"), numbered(1)], False, id="another one begins later"),
+        pytest.param([numbered(1), numbered(0, "stop"), numbered(1, "length")], True, id="both"),
+        pytest.param(ODD, False, id="odd ones"),
+    ],
+)
+def test_an_answer_ends_with_the_last_of_its_choices(chunks: list[Chunk], are_finished: bool) -> None:
+    choices = Choices()
+    for chunk in chunks:
+        choices.take(chunk)
+    assert choices.are_finished is are_finished
 
 
 def test_nothing_at_all_is_an_empty_answer() -> None:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from config import NO_KEY
-from llm.endpoints import Endpoint, Source, configured, is_loopback, unique
+from llm.endpoints import Endpoint, Source, configured, is_loopback, unique, way_to_name_a_model
 from tests.llm.stage import KEY, endpoint, settings_of
 
 CLOUD = "https://cloud.example/v1"
@@ -60,9 +60,30 @@ OPENAI = ("https://api.openai.com/v1", "gpt-4.1-mini", Source.CLOUD)
             {"openai_api_key": KEY, "llm_urls": OLLAMA}, [OPENAI, (OLLAMA, None, Source.URL)], id="both"
         ),
         pytest.param(
-            {"openai_base_url": OLLAMA, "llm_urls": f"{OLLAMA}#llama3,http://a:1/v1,http://a:1/v1#other"},
-            [(OLLAMA, None, Source.URL), ("http://a:1/v1", None, Source.URL)],
-            id="each server once",
+            {
+                "openai_base_url": OLLAMA,
+                "llm_urls": f"{OLLAMA},http://a:1/v1#x,http://a:1/v1,http://a:1/v1#x",
+            },
+            [
+                (OLLAMA, None, Source.URL),
+                ("http://a:1/v1", "x", Source.URL),
+                ("http://a:1/v1", None, Source.URL),
+            ],
+            id="each server once for each model",
+        ),
+        pytest.param(
+            {
+                "use_cloud_llm": True,
+                "cloud_chat_ui_url": f"{CLOUD}/#big",
+                "openai_base_url": f"{OLLAMA}#small",
+            },
+            [(CLOUD, "big", Source.CLOUD), (OLLAMA, "small", Source.URL)],
+            id="a model after any URL",
+        ),
+        pytest.param(
+            {"openai_base_url": f"{OLLAMA}#small", "llm_model": "other"},
+            [(OLLAMA, "small", Source.URL)],
+            id="the model after the URL before LLM_MODEL",
         ),
         pytest.param(
             {"use_cloud_llm": True, "cloud_chat_ui_url": CLOUD},
@@ -108,7 +129,7 @@ def test_the_environment_says_where_they_are(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("OPENAI_BASE_URL", OLLAMA)
     assert [(one.id, one.model) for one in configured(settings_of())] == [
         ("127.0.0.1:11434", None),
-        ("a:1", "x"),
+        ("a:1#x", "x"),
         ("b:2", None),
     ]
 
@@ -133,6 +154,27 @@ def test_the_environment_says_where_they_are(monkeypatch: pytest.MonkeyPatch) ->
 def test_an_endpoint_has_a_readable_name(base_url: str, deploy_id: str | None, id_: str, host: str) -> None:
     one = Endpoint(base_url=base_url, source=Source.URL, deploy_id=deploy_id)
     assert (one.id, one.host) == (id_, host)
+
+
+def test_two_models_of_one_server_have_two_names() -> None:
+    found = configured(settings_of(llm_urls="http://a:1/v1#x,http://a:1/v1#org/y:7b"))
+    assert [(one.id, one.host) for one in found] == [("a:1#x", "a:1"), ("a:1#org/y:7b", "a:1")]
+    assert endpoint("a:1", model="x").id == "a:1", "elsewhere a model changes no name"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (Source.URL, "LLM_MODEL"),
+        (Source.CLOUD, "LLM_MODEL"),
+        (Source.LOCAL, "LLM_URLS"),
+        (Source.CONTAINER, "LLM_URLS"),
+        (Source.DISCOVERED, "LLM_URLS"),
+        (Source.BACKEND, "AGENT_BACKEND_URL"),
+    ],
+)
+def test_the_way_to_name_a_model_is_one_that_works(source: Source, words: str) -> None:
+    assert words in way_to_name_a_model(endpoint(source=source))
 
 
 def test_a_key_is_shown_nowhere() -> None:

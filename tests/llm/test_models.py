@@ -71,7 +71,7 @@ async def test_many_are_answered_at_once(first: LlmStub) -> None:
 
 async def test_without_a_model_it_is_told() -> None:
     async with models_of(llm_urls="http://127.0.0.1:9/v1#m") as models:
-        with pytest.raises(NoModelError, match=r"127\.0\.0\.1:9: cannot connect"):
+        with pytest.raises(NoModelError, match=r"127\.0\.0\.1:9#m: cannot connect"):
             await models.complete(HELLO)
 
 
@@ -158,8 +158,8 @@ async def test_switches_are_told_newest_first(first: LlmStub, second: LlmStub) -
         first.behaviour = Behaviour.OVERLOADED
         await models.complete(HELLO)
         switch = models.switches()[0]
-    assert (switch.source, switch.target) == (id_of(first), id_of(second))
-    assert switch.reason == "HTTP 529: Overloaded"
+    assert (switch.source, switch.target) == (f"{id_of(first)}#stub", f"{id_of(second)}#stub")
+    assert switch.reason == "it is too busy (HTTP 529)"
     assert 0 <= switch.age < 5
 
 

@@ -59,22 +59,93 @@ def test_each_status_means_something(
     )
     assert error.status == status
     assert f"HTTP {status}" in error.outcome.reason
-    assert message in error.outcome.reason
+    assert error.words == message
     assert str(error) == error.outcome.reason
 
 
 @pytest.mark.parametrize(
-    ("status", "message", "words"),
+    ("status", "message", "reason"),
     [
-        (401, "no", "the key is refused (HTTP 401: no)"),
-        (404, "no such model", "it has no model x (HTTP 404: no such model)"),
+        (401, "no", "the key is refused (HTTP 401)"),
+        (403, "no", "the key is refused (HTTP 403)"),
+        (404, "no such model", "it has no model x (HTTP 404)"),
         (404, "", "nothing answers at this URL (HTTP 404)"),
-        (503, "Loading model", "loads its model (HTTP 503: Loading model)"),
-        (500, "", "HTTP 500"),
+        (400, "what?", "it refuses the request (HTTP 400)"),
+        (429, "slow down", "too many requests (HTTP 429)"),
+        (503, "Loading model", "it loads its model (HTTP 503)"),
+        (529, "", "it is too busy (HTTP 529)"),
+        (500, "", "it answers an error (HTTP 500)"),
     ],
 )
-def test_the_reason_is_for_people(status: int, message: str, words: str) -> None:
-    assert error_of(status, {}, body(message), model="x", now=NOW).outcome.reason == words
+def test_the_reason_is_for_people(status: int, message: str, reason: str) -> None:
+    assert error_of(status, {}, body(message), model="x", now=NOW).outcome.reason == reason
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 413, 422, 429, 500, 502, 503, 529])
+@pytest.mark.parametrize("had_own_wish", [False, True])
+def test_the_reason_never_holds_what_the_server_says(status: int, had_own_wish: bool) -> None:
+    """It may quote the request, and everybody sees the reason."""
+    for message in (
+        "a private word",
+        "a private word about a model that does not exist",
+        "private, loading model",
+    ):
+        error = error_of(status, {}, body(message), model="x", now=NOW, had_own_wish=had_own_wish)
+        assert "private" not in f"{error} {error.outcome}"
+        assert error.words == message
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "is_model_missing", "reason"),
+    [
+        (404, "No endpoints found that support tool use.", False, "it refuses the request (HTTP 404)"),
+        (403, "this was flagged", False, "it refuses the request (HTTP 403)"),
+        (
+            404,
+            "The model `y` does not exist",
+            True,
+            "it does not have the model that was asked for (HTTP 404)",
+        ),
+        (400, "The model y does not exist", True, "it does not have the model that was asked for (HTTP 400)"),
+        (400, "too long", False, "it refuses the request (HTTP 400)"),
+    ],
+)
+def test_what_a_request_wished_for_itself_is_no_fault_of_the_endpoint(
+    status: int, message: str, is_model_missing: bool, reason: str
+) -> None:
+    error = error_of(status, {}, body(message), model="private", now=NOW, had_own_wish=True)
+    assert (error.outcome.met, error.is_refusal) == (Met.CANCELLED, True)
+    assert (error.is_model_missing, error.outcome.reason) == (is_model_missing, reason)
+
+
+@pytest.mark.parametrize("status", [401, 429, 500, 503])
+def test_a_wish_does_not_change_what_else_is_wrong(status: int) -> None:
+    plain, wished = (
+        error_of(status, {}, body("no"), model="x", now=NOW, had_own_wish=wish) for wish in (False, True)
+    )
+    assert (plain.outcome, plain.is_refusal) == (wished.outcome, wished.is_refusal)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        body("API key not valid. Please pass a valid API key.", code=400, status="INVALID_ARGUMENT"),
+        [body("API key not valid. Please pass a valid API key.", code=400, status="INVALID_ARGUMENT")],
+        body("Incorrect API key provided: x"),
+        body("no", code="invalid_api_key"),
+        body("no", code=400, type="authentication_error"),
+    ],
+)
+@pytest.mark.parametrize("had_own_wish", [False, True])
+def test_some_answer_400_to_a_key(given: Any, had_own_wish: bool) -> None:
+    error = error_of(400, {}, given, model="x", now=NOW, had_own_wish=had_own_wish)
+    assert (error.outcome.met, error.is_refusal) == (Met.MISCONFIGURED, False)
+    assert error.outcome.reason == "the key is refused (HTTP 400)"
+
+
+def test_a_request_about_keys_is_still_the_requests_fault() -> None:
+    error = error_of(400, {}, body("cannot parse: what is an invalid api key?"), model="x", now=NOW)
+    assert error.is_refusal
 
 
 @pytest.mark.parametrize("status", [429, 503, 529])
@@ -87,8 +158,8 @@ def test_the_key_is_taken_out_of_the_servers_words() -> None:
     # Also where it would be cut in two, at the end of what is kept.
     for message in (f"Invalid key {KEY}", "x" * 150 + KEY):
         error = error_of(401, {}, body(message), model="x", now=NOW, key=KEY)
-        assert KEY[:6] not in str(error)
-        assert "***" in str(error)
+        assert KEY[:6] not in f"{error} {error.words}"
+        assert "***" in error.words
 
 
 def test_a_word_in_the_keys_place_is_no_secret() -> None:
@@ -129,6 +200,7 @@ def test_an_error_in_a_good_answer_names_its_status(given: Any, status: int) -> 
         (body("bell\x07 and \x1b[31mred"), "bell and [31mred"),
         ({"error": "a text"}, "a text"),
         ({"detail": "Not Found"}, "Not Found"),
+        ([body("in a list")], "in a list"),
         ({"message": "no"}, "no"),
         ({"detail": [{"msg": "field required"}]}, ""),
         ({"error": {"message": 7}}, ""),
@@ -172,4 +244,5 @@ def test_retry_after_is_read_as_seconds_and_as_a_date(given: str, seconds: float
 def test_what_has_no_status_has_failed() -> None:
     error = failed("the connection broke")
     assert (error.outcome.met, error.status, error.is_refusal) == (Met.FAILED, None, False)
-    assert str(error) == "the connection broke"
+    assert (str(error), error.words, error.is_unreachable) == ("the connection broke", "", False)
+    assert failed("no", is_unreachable=True).is_unreachable

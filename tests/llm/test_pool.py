@@ -95,6 +95,33 @@ def test_a_good_one_is_asked_by_all_at_once(pool: Pool) -> None:
     assert names(pool.candidates()) == ["a", "b", "c"]
 
 
+def test_the_last_resort_is_the_best_of_those_that_nobody_tries(clock: Clock) -> None:
+    troubles = [Met.MISCONFIGURED, Met.RATE_LIMITED, Met.FAILED, Met.BUSY, Met.LOADING]
+    pool = pool_of(*(endpoint(met.name.lower()) for met in troubles), clock=clock)
+    for met in troubles:
+        meet(pool, met.name.lower(), met)
+    for name in ("loading", "busy", "failed"):
+        resort = pool.last_resort()
+        assert resort is member(pool, name)
+        assert pool.last_resort(without={name}) is not resort
+        pool.take_lease(resort)
+    assert pool.last_resort() is None
+    pool.replace_all([])
+    assert pool.last_resort() is None
+
+
+def test_a_doubtful_failure_does_not_take_out_the_last_that_answers(pool: Pool) -> None:
+    doubtful = Outcome(met=Met.FAILED, reason="HTTP 500")
+    for name in "abc":
+        meet(pool, name, Met.ANSWERED)
+    for name in "abc":
+        pool.record(member(pool, name), doubtful, is_doubtful=True)
+    states = [each.health.state for each in pool.members()]
+    assert states == [State.FAILING, State.FAILING, State.HEALTHY]
+    pool.record(member(pool, "c"), doubtful, is_doubtful=True)
+    assert member(pool, "c").health.state is State.FAILING
+
+
 def test_who_is_current_is_who_is_not_known_to_be_broken(pool: Pool) -> None:
     assert (current(pool), pool.is_available, pool.may_answer) == ("a", False, True)
     meet(pool, "a", Met.FAILED)
@@ -303,6 +330,19 @@ def test_who_listens_hears_of_each_change_until_it_ends(pool: Pool) -> None:
     end()
     meet(pool, "a", Met.ANSWERED)
     assert len(heard) == 3
+
+
+def test_a_listener_that_breaks_breaks_nothing_else(pool: Pool, caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[str] = []
+
+    def breaks() -> None:
+        raise RuntimeError("broken")
+
+    pool.subscribe(breaks)
+    pool.subscribe(lambda: heard.append("told"))
+    meet(pool, "a", Met.FAILED)
+    assert heard == ["told"]
+    assert "a listener broke" in caplog.text
 
 
 def test_a_listener_may_leave_while_it_is_told(pool: Pool) -> None:

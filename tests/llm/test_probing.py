@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from llm.endpoints import Source
 from llm.health import NEAR, Met, Outcome, State
-from llm.outcomes import error_of
+from llm.outcomes import AskingError, error_of, failed
 from llm.probing import LOADING_LIMIT
 from tests.llm.probing_stage import HERE, THERE, ProbingStage
 from tests.llm.stage import (
@@ -133,15 +135,80 @@ async def test_the_last_one_left_is_taken_to_be_well_when_it_lists_its_models_ag
     assert stage.fake.asked == []
 
 
+def unreadable(status: int) -> AskingError:
+    return error_of(status, {}, None, model=None, now=datetime.now(UTC))
+
+
 @virtual
-async def test_one_that_answers_may_keep_its_list_to_itself() -> None:
-    refused = error_of(401, {}, None, model=None, now=datetime.now(UTC))
-    stage = ProbingStage(THERE)
-    stage.fake.lists[THERE] = lists_not(refused)
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(lists_not(unreadable(401)), id="for others only"),
+        pytest.param(lists_not(unreadable(400)), id="refused"),
+        pytest.param(lists_not(unreadable(500)), id="broken"),
+        pytest.param(lists_not(unreadable(503)), id="busy"),
+        pytest.param(lists_not(AskingError(Outcome(met=Met.MISCONFIGURED, reason="HTML"))), id="HTML"),
+        pytest.param(lists("m", after=FAR_AWAY), id="it hangs"),
+        pytest.param(lists("other"), id="under other names"),
+    ],
+)
+async def test_one_that_answers_requests_is_not_broken_by_its_list(told: Callable[[], Any]) -> None:
+    stage = ProbingStage(endpoint(THERE, model="x", models=()))
+    stage.fake.lists[THERE] = told
     stage.pool.record(stage.member(), Outcome(met=Met.BEGAN), first_word=0.1)
     await stage.watch(100)
     assert len(stage.fake.listed) > 1
     assert stage.state() is State.HEALTHY
+
+
+@virtual
+async def test_one_that_answers_requests_is_broken_when_nobody_is_there() -> None:
+    stage = ProbingStage(THERE)
+    stage.pool.record(stage.member(), Outcome(met=Met.BEGAN), first_word=0.1)
+    stage.fake.lists[THERE] = lists_not(failed("cannot connect", is_unreachable=True))
+    await stage.watch(40)
+    assert stage.state() is State.FAILING
+
+
+@virtual
+async def test_a_model_that_leaves_the_list_is_gone_whoever_it_has_answered() -> None:
+    stage = ProbingStage(endpoint(THERE, model="x", models=("x", "m")))
+    stage.pool.record(stage.member(), Outcome(met=Met.BEGAN), first_word=0.1)
+    await stage.watch(40)
+    assert (stage.state(), stage.member().health.reason) == (
+        State.MISCONFIGURED,
+        "it has no model x; it has m",
+    )
+
+
+@virtual
+async def test_one_that_answered_once_and_broke_is_judged_by_its_list_again() -> None:
+    stage = ProbingStage(THERE)
+    stage.pool.record(stage.member(), Outcome(met=Met.BEGAN), first_word=0.1)
+    stage.breaks()
+    stage.fake.lists[THERE] = lists_not(unreadable(401))
+    await stage.watch(10)
+    assert stage.state() is State.MISCONFIGURED
+
+
+@virtual
+@pytest.mark.parametrize(
+    ("known", "told", "models"),
+    [
+        (("loaded", "a"), ("a", "loaded"), ("loaded", "a")),
+        (("loaded",), ("a", "loaded", "b"), ("loaded", "a", "b")),
+        (("gone", "a"), ("b", "a"), ("a", "b")),
+        (("a",), (), ("a",)),
+        ((), ("b", "a"), ("b", "a")),
+    ],
+)
+async def test_a_list_confirms_the_one_that_was_found_in_its_order(
+    known: tuple[str, ...], told: tuple[str, ...], models: tuple[str, ...]
+) -> None:
+    stage = ProbingStage(endpoint(THERE, source=Source.DISCOVERED, models=known))
+    stage.fake.lists[THERE] = lists(*told)
+    await stage.watch(1)
+    assert stage.member().models == models
 
 
 @virtual
@@ -263,17 +330,36 @@ async def test_one_without_a_name_for_its_model_has_to_be_told_one() -> None:
 
 @virtual
 @pytest.mark.parametrize("where", [HERE, THERE])
-async def test_who_refuses_the_question_is_not_asked_without_end(where: str) -> None:
+async def test_who_refuses_the_question_is_neither_well_nor_ill(where: str) -> None:
     stage = ProbingStage(where)
     stage.fake.lists[where] = lists_not(refusal())
     await stage.watch(300)
     assert len(stage.fake.listed) <= 300 / 24 + 1
+    assert (stage.state(), stage.pool.candidates()) == (State.UNKNOWN, [stage.member()])
+
+
+@virtual
+async def test_a_distant_one_that_refuses_the_question_stays_broken() -> None:
+    stage = ProbingStage(THERE)
+    stage.fake.lists[THERE] = lists_not(refusal())
     stage.breaks()
-    stage.fake.listed.clear()
-    await stage.watch(60)
-    assert len(stage.fake.listed) <= 60 / NEAR.longest + 1
+    await stage.watch(120)
+    assert len(stage.fake.listed) <= 6, "it is not asked without end"
+    assert stage.state() is State.FAILING
     assert stage.fake.asked == []
-    assert stage.pool.candidates() == [stage.member()]
+
+
+@virtual
+async def test_one_on_this_machine_that_refuses_the_question_is_asked_for_a_word() -> None:
+    stage = ProbingStage(HERE)
+    stage.fake.lists[HERE] = lists_not(refusal())
+    stage.plays(fails())
+    stage.breaks()
+    await stage.watch(10)
+    assert stage.state() is State.FAILING
+    stage.plays(answers())
+    await stage.watch(4)
+    assert stage.state() is State.HEALTHY
 
 
 @virtual

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from llm.chunks import Chunk, tool_calls_of
-from llm.errors import BadRequestError, BrokenStreamError, NoModelError
+from llm.errors import BrokenStreamError, NoModelError
 from llm.health import Met, Outcome, State
 from llm.outcomes import AskingError, failed
 from llm.requests import ChatRequest
@@ -28,7 +28,6 @@ from tests.llm.stage import (
     missing,
     piece,
     plays,
-    refusal,
     role,
     word,
 )
@@ -222,13 +221,13 @@ async def test_all_are_tried_and_their_reasons_told(looptime: float) -> None:
     assert "d: the key is refused" in str(caught.value)
 
 
-async def test_when_all_are_known_to_be_broken_it_is_told_at_once(looptime: float) -> None:
+async def test_who_wants_peace_or_has_to_be_mended_is_not_asked_before_its_time(looptime: float) -> None:
     stage = RouterStage(answers(), answers())
-    stage.breaks("a")
-    stage.breaks("b", Met.BUSY, reason="overloaded")
+    stage.breaks("a", Met.RATE_LIMITED, reason="too many requests")
+    stage.breaks("b", Met.MISCONFIGURED, reason="the key is refused")
     with pytest.raises(NoModelError) as caught:
         await stage.ask()
-    assert caught.value.reasons == {"a": "gone", "b": "overloaded"}
+    assert caught.value.reasons == {"a": "too many requests", "b": "the key is refused"}
     assert (looptime, stage.transport.asked) == (0, [])
 
 
@@ -263,42 +262,6 @@ async def test_many_that_fail_together_do_not_bar_it_for_long() -> None:
     told = await asyncio.gather(*(stage.ask() for _ in range(200)), return_exceptions=True)
     assert all(isinstance(each, BrokenStreamError) for each in told)
     assert stage.member("a").health.retry_at - now() == 2, "as if one had failed"
-
-
-# -- the request is to blame
-
-
-async def test_a_refused_request_goes_to_the_next_and_nobody_is_blamed(looptime: float) -> None:
-    stage = RouterStage(plays(refusal()), answers("a longer context"))
-    stage.breaks("a", Met.ANSWERED)
-    assert await stage.ask() == "a longer context "
-    assert (looptime, stage.state("a"), stage.state("b")) == (0, State.HEALTHY, State.HEALTHY)
-
-
-@pytest.mark.parametrize("status", [400, 413, 422])
-async def test_a_request_that_all_refuse_is_a_bad_one(status: int) -> None:
-    stage = RouterStage(plays(refusal(status)), plays(refusal()))
-    with pytest.raises(BadRequestError, match="too long") as caught:
-        await stage.ask()
-    assert caught.value.status == status, "the first one's"
-    assert {stage.state("a"), stage.state("b")} == {State.UNKNOWN}
-    assert len(stage.transport.asked) == 2, "each was asked once"
-
-
-async def test_a_refusal_is_told_when_the_others_are_broken() -> None:
-    stage = RouterStage(plays(refusal()), fails())
-    with pytest.raises(BadRequestError):
-        await stage.ask()
-
-
-async def test_a_refusal_of_one_on_trial_gives_its_place_back() -> None:
-    stage = RouterStage(plays(refusal()))
-    stage.breaks("a")
-    stage.breaks("a", Met.LISTED)
-    for _ in range(2):
-        with pytest.raises(BadRequestError):
-            await stage.ask()
-    assert stage.member("a").health.leased_until == 0
 
 
 # -- models

@@ -217,7 +217,7 @@ async def test_no_error_holds_the_key(servers: Servers, caplog: pytest.LogCaptur
         with pytest.raises(LlmError) as caught:
             await said(models.stream(HELLO))
         assert server.authorization == f"Bearer {KEY}"
-        assert "Incorrect API key: ***." in str(caught.value)
+        assert "the key is refused (HTTP 401)" in str(caught.value)
         told = (
             f"{caught.value!r} {caught.value.__cause__!r} {models.views()} {models.switches()} {caplog.text}"
         )

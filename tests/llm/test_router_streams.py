@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from llm.chunks import Chunk, text_of
-from llm.errors import BrokenStreamError
+from llm.errors import BrokenStreamError, TooLongError
 from llm.health import LEASE, Met, Outcome, State
 from llm.outcomes import AskingError, failed
 from tests.llm.router_stage import RouterStage, now
@@ -44,11 +44,36 @@ async def test_a_broken_answer_is_told_and_nobody_else_is_asked(
 async def test_an_answer_without_end_ends_and_nobody_can_tell_who_is_to_blame(looptime: float) -> None:
     endless: list[Chunk | float] = [word("y"), 1]
     stage = RouterStage(plays(word("x"), *endless * 200), answers())
-    with pytest.raises(BrokenStreamError, match=r"^a: the answer took longer than 120 s"):
+    with pytest.raises(TooLongError, match=r"^a: the answer took longer than 120 s"):
         await stage.ask()
     assert looptime == 120
     assert stage.transport.asked == [("a", "m")]
     assert (stage.state("a"), stage.transport.n_open) == (State.HEALTHY, 0)
+
+
+async def test_silence_is_no_answer_that_takes_too_long() -> None:
+    stage = RouterStage(plays(word("x"), FAR_AWAY))
+    with pytest.raises(BrokenStreamError) as caught:
+        await stage.ask()
+    assert not isinstance(caught.value, TooLongError)
+
+
+async def test_who_asked_is_told_the_servers_words_and_the_pool_is_not() -> None:
+    outcome = Outcome(met=Met.FAILED, reason="it answers an error (HTTP 500)")
+    stage = RouterStage(plays(word("x"), AskingError(outcome, status=500, words="no template for this")))
+    with pytest.raises(BrokenStreamError, match=r"^a: .*HTTP 500\): no template for this$"):
+        await stage.ask()
+    assert stage.member("a").health.reason == "it answers an error (HTTP 500)"
+
+
+async def test_of_several_choices_all_are_waited_for(looptime: float) -> None:
+    def choice(number: int, finish: str | None = None) -> Chunk:
+        return {"choices": [{"index": number, "delta": {"content": "x"}, "finish_reason": finish}]}
+
+    late = (choice(0), choice(1), choice(0, "stop"), 5, choice(1), choice(1, "stop"))
+    stage = RouterStage(plays(*late, FAR_AWAY))
+    assert len([chunk async for chunk in stage.router.stream(HELLO)]) == 5
+    assert looptime == 5 + 1
 
 
 async def test_who_listens_slowly_hears_all(looptime: float) -> None:
@@ -106,6 +131,22 @@ async def test_who_goes_away_before_the_first_word_changes_nothing(met: Met) -> 
         await asking
     assert stage.member("a").health == before
     assert (len(stage.transport.asked), stage.transport.n_open) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("after", "state"), [(1.4, State.UNKNOWN), (1.5, State.FAILING), (2.9, State.FAILING)]
+)
+async def test_who_goes_away_after_half_of_the_time_shows_that_it_hangs(after: float, state: State) -> None:
+    stage = RouterStage(hangs(), answers("the second"))
+    asking = asyncio.create_task(stage.ask())
+    await asyncio.sleep(after)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert stage.state("a") is state
+    if state is State.FAILING:
+        assert stage.member("a").health.reason == f"no first word in {after} s, when its caller went away"
+        assert await stage.ask() == "the second "
 
 
 async def test_who_stops_listening_ends_the_answer_without_blame() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -130,19 +131,83 @@ async def test_what_nobody_has_renewed_is_forgotten(folder: Path) -> None:
     newcomer.board.close()
 
 
-async def test_what_one_finds_all_find_but_for_what_needs_a_key(folder: Path) -> None:
+async def test_what_one_finds_all_find(folder: Path) -> None:
     watching, other = WatchingStage(THERE, folder=folder), WatchingStage(THERE, folder=folder)
-    watching.discover.found = FakeDiscover(endpoint("a:1"), endpoint("b:2", api_key=SecretStr(KEY))).found
+    watching.discover.found = FakeDiscover(endpoint("a:1")).found
     async with watching.running(), other.running():
         await asyncio.sleep(5)
-        assert watching.names() == [THERE, "a:1", "b:2"]
-        assert other.names() == [THERE, "a:1"]
+        assert (watching.names(), other.names()) == ([THERE, "a:1"], [THERE, "a:1"])
         assert other.state("a:1") is State.HEALTHY
         watching.discover.found = FakeDiscover().found
         await asyncio.sleep(120)
         assert other.names() == [THERE]
+        assert other.discover.looks == []
     assert "far.example" in written(folder)
-    assert KEY not in written(folder)
+
+
+async def test_what_needs_a_key_each_one_looks_for_itself(folder: Path) -> None:
+    watching, other = WatchingStage(THERE, folder=folder), WatchingStage(THERE, folder=folder)
+    keyed = FakeDiscover(endpoint("a:1"), endpoint("b:2", api_key=SecretStr(KEY))).found
+    watching.discover.found = other.discover.found = keyed
+    async with watching.running(), other.running():
+        await asyncio.sleep(5)
+        assert other.names() == [THERE, "a:1", "b:2"]
+        assert other.member("b:2").endpoint.api_key.get_secret_value() == KEY
+        assert KEY not in written(folder)
+        watching.discover.found = other.discover.found = FakeDiscover(endpoint("a:1")).found
+        await asyncio.sleep(80)
+        assert other.names() == [THERE, "a:1"]
+        looks = len(other.discover.looks)
+        await asyncio.sleep(200)
+        assert len(other.discover.looks) == looks, "there is nothing more that it is not told"
+
+
+SEARCHES: list[dict[str, Any]] = [
+    {"agent_auto_discovery": True},
+    {"llm_container_name": ("vllm",)},
+    {"agent_backend_url": "http://backend.example/models"},
+]
+
+
+@pytest.mark.parametrize("fields", SEARCHES, ids=lambda fields: next(iter(fields)))
+@pytest.mark.parametrize("is_watcher", [True, False], ids=["the one that watches", "the other one"])
+async def test_who_searches_by_other_settings_searches_for_itself(
+    folder: Path, fields: dict[str, Any], is_watcher: bool
+) -> None:
+    watching = WatchingStage(THERE, folder=folder, **(fields if is_watcher else {}))
+    other = WatchingStage(THERE, folder=folder, **({} if is_watcher else fields))
+    watching.discover.found = FakeDiscover(endpoint("a:1")).found
+    other.discover.found = FakeDiscover(endpoint("b:2")).found
+    async with watching.running(), other.running():
+        await asyncio.sleep(100)
+        assert (watching.names(), other.names()) == ([THERE, "a:1"], [THERE, "b:2"])
+        assert other.state("b:2") is State.HEALTHY
+        await other.watcher.refresh(limit=5)
+        await asyncio.sleep(100)
+        assert (watching.names(), other.names()) == ([THERE, "a:1"], [THERE, "b:2"])
+
+
+async def test_who_takes_the_watchers_settings_takes_what_it_has_found(folder: Path) -> None:
+    watching = WatchingStage(THERE, folder=folder)
+    other = WatchingStage(THERE, folder=folder, agent_backend_url="http://backend.example/models")
+    watching.discover.found = FakeDiscover(endpoint("a:1")).found
+    async with watching.running(), other.running():
+        await asyncio.sleep(5)
+        assert other.names() == [THERE]
+        await other.watcher.reconfigure(watching.settings, other.discover)
+        assert other.names() == [THERE, "a:1"]
+
+
+async def test_a_refresh_of_another_one_does_not_change_what_the_watcher_tells(folder: Path) -> None:
+    stages = [WatchingStage(THERE, folder=folder) for _ in range(3)]
+    stages[0].discover.found = FakeDiscover(endpoint("a:1")).found
+    async with stages[0].running(), stages[1].running(), stages[2].running():
+        await asyncio.sleep(5)
+        await stages[1].watcher.refresh(limit=5)
+        await asyncio.sleep(SOON)
+        assert stages[2].names() == [THERE, "a:1"]
+        await asyncio.sleep(RENEW_INTERVAL)
+        assert stages[1].names() == [THERE, "a:1"]
 
 
 async def test_they_do_not_tell_each_other_the_same_without_end(folder: Path) -> None:
