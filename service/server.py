@@ -8,6 +8,7 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
+from service.connections import Connection
 from service.running import Service
 
 NAME = "roomkeeper"
@@ -38,7 +39,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 log_config=None,
                 lifespan="off",
-                http="httptools",
+                http=Connection,
                 ws="none",
                 timeout_graceful_shutdown=round(end_limit),
                 server_header=False,
