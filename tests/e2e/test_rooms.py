@@ -172,6 +172,8 @@ async def test_a_frozen_agent_is_replaced_and_leaves_when_it_wakes(
     async with Caller(livekit.address, room) as guest:
         first = await guest.wait_for_agent()
         await room_is(registry, room, lambda seen: seen["phase"] == "active", "the room to be active")
+        # One that freezes before its line is open is missed by its beats only, after 25 s.
+        await until_answered(lambda: _has_line(registry, room), timeout=10, what="the agent's line")
         job = worker.job_in(room)
         assert job is not None
         os.kill(job.pid, signal.SIGSTOP)
@@ -183,6 +185,11 @@ async def test_a_frozen_agent_is_replaced_and_leaves_when_it_wakes(
             lambda: _is_gone(worker, job.pid), timeout=15, what="the frozen agent's process to end"
         )
         assert [one.identity for one in await rooms.agents(room)] == [second]
+
+
+async def _has_line(registry: Registry, room: str) -> bool:
+    agent = await registry.agent(room.removeprefix("agent-").removesuffix("-room"))
+    return agent is not None and agent["hasLine"]
 
 
 async def _is_gone(worker: Worker, pid: int) -> bool:
