@@ -235,7 +235,8 @@ class Tending:
         memory.is_stale = False
         participants = await self._livekit.participants(memory.name)
         now = self._clock()
-        if participants is None or memory.listed is None:  # meanwhile the list may have told that it has ended
+        # Meanwhile the list may have told that the room has ended.
+        if participants is None or memory.listed is None:
             self._listing.end(memory)
             return
         for event in memory.see(participants, now=now):
