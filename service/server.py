@@ -8,7 +8,6 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
-from service.connections import Connection
 from service.running import Service
 
 NAME = "roomkeeper"
@@ -39,7 +38,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 log_config=None,
                 lifespan="off",
-                http=Connection,
+                http="httptools",
                 ws="none",
                 timeout_graceful_shutdown=round(end_limit),
                 server_header=False,

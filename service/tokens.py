@@ -22,9 +22,6 @@ _LONGEST_KNOWN = 2_000
 
 _LONGEST_SUBJECT = 255
 
-_ADMIN = "admin"
-"""The scope that steers the service."""
-
 _OURS: Options = {
     # Looked at below, by our own clock, and each with words of its own.
     "verify_exp": False,
@@ -36,20 +33,9 @@ _OURS: Options = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bearer:
-    """Who shows a token."""
-
-    subject: str
-    """Empty = nobody in particular."""
-
-    may_steer: bool
-    """Whether it is good for the controls: tokens without scopes are good for everything."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Claims:
-    bearer: Bearer
+    subject: str
     begins_at: float
     ends_at: float
 
@@ -72,8 +58,8 @@ class Tokens:
         """Tokens that are remembered."""
         return len(self._known)
 
-    def bearer_of(self, token: str) -> Bearer:
-        """Whose token it is.
+    def subject_of(self, token: str) -> str:
+        """Whose token it is; empty = nobody's in particular.
 
         Raises:
             TokenError: It does not count, or not now.
@@ -90,7 +76,7 @@ class Tokens:
             raise TokenError("the token has expired (exp)")
         if now < claims.begins_at:
             raise TokenError("the token is not valid yet (nbf)")
-        return claims.bearer
+        return claims.subject
 
     def _read(self, token: str) -> _Claims:
         try:
@@ -106,8 +92,7 @@ class Tokens:
         if ends_at is None:
             raise TokenError("the token never ends: it must have exp")
         begins_at = _moment(claims, "nbf")
-        bearer = Bearer(subject=_subject(claims), may_steer=_may_steer(claims))
-        return _Claims(bearer, -math.inf if begins_at is None else begins_at, ends_at)
+        return _Claims(_subject(claims), -math.inf if begins_at is None else begins_at, ends_at)
 
 
 def _moment(claims: dict[str, Any], name: str) -> float | None:
@@ -127,14 +112,6 @@ def _subject(claims: dict[str, Any]) -> str:
     if not isinstance(subject, str) or len(subject) > _LONGEST_SUBJECT or not _is_storable(subject):
         raise TokenError(f"the token's sub must be a text of {_LONGEST_SUBJECT} characters or fewer")
     return subject
-
-
-def _may_steer(claims: dict[str, Any]) -> bool:
-    if "scope" not in claims:
-        return True
-    scope = claims["scope"]
-    scopes = scope.split() if isinstance(scope, str) else scope  # words of a text (RFC 8693), or a list
-    return isinstance(scopes, list) and _ADMIN in scopes
 
 
 def _is_storable(text: str) -> bool:

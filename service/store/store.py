@@ -90,8 +90,7 @@ class Store:
             connection.execute(statements.add, {"rows": _as_json(added), "now": now})
             if too_long := [(row_id,) for row_id, n in threads.values() if n > limits.messages]:
                 connection.execute(statements.trim, {"rows": _as_json(too_long), "most": limits.messages})
-            has_new = any(n == 2 * comes[key] for key, (_, n) in threads.items())
-            if has_new and connection.execute(statements.count).scalar_one() > limits.threads:
+            if any(n == 2 * comes[key] for key, (_, n) in threads.items()):  # there are new ones
                 connection.execute(statements.shrink, {"most": limits.threads})
 
     def tidy(self, *, limits: Limits, now: datetime) -> int:
