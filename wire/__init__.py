@@ -55,6 +55,7 @@ from wire.participants import (
     role_of,
 )
 from wire.profile import DEFAULT_PROFILE, Profile, ProfileError, parse_profile
+from wire.profile_parts import Avatar, Translate, Turns
 from wire.session_report import (
     MAX_REPORT_BYTES,
     MAX_TURN,
@@ -93,6 +94,7 @@ __all__ = [
     "STATUS_METHOD",
     "AgentId",
     "AgentIdError",
+    "Avatar",
     "Beat",
     "BeatError",
     "CallFacts",
@@ -118,7 +120,9 @@ __all__ = [
     "Said",
     "SessionReport",
     "SwitchFacts",
+    "Translate",
     "Turn",
+    "Turns",
     "Up",
     "agent_id_in_metadata",
     "agent_id_in_room",

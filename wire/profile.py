@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from wire.profile_parts import Avatar, Language, Provider, Translate, Turns
 
 _Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
@@ -44,6 +46,45 @@ class Profile(BaseModel):
 
     max_answer_tokens: int | None = Field(default=None, ge=1, le=100_000)
     """Longest answer, in the model's tokens; None = the model decides."""
+
+    group: _Line | None = Field(default=None, max_length=80)
+    """Project or team that it belongs to, for people who look for it; None = no group."""
+
+    stt: Provider | None = None
+    """Who hears; None takes what the worker's host has keys for."""
+
+    llm: Provider | None = None
+    """Who thinks, likewise. Its model may be named here or in `model`, not in both."""
+
+    tts: Provider | None = None
+    """Who speaks, likewise."""
+
+    language: Language | None = None
+    """What humans speak; None = what the provider takes by default."""
+
+    turns: Turns = Turns()
+    """Who speaks when."""
+
+    transcript: bool = True
+    """Keep what is said, as long as `JOURNAL_DAYS` has it; otherwise nothing of it is written anywhere."""
+
+    translate: Translate | None = None
+    """The agent is an interpreter."""
+
+    vision: bool = False
+    """The agent is shown a picture of the human's camera or screen with each question."""
+
+    avatar: Avatar | None = None
+    """A face for the agent."""
+
+    @model_validator(mode="after")
+    def _one_model(self) -> Self:
+        named = None if self.llm is None else self.llm.partition("/")[2]
+        if named and self.model and named != self.model:
+            raise ValueError(
+                f"llm names the model {named!r} and model names {self.model!r}; leave one of them out"
+            )
+        return self
 
 
 def parse_profile(text: str | bytes) -> Profile:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from registry.session_records import ClosureRow, ProfileRow, RoomEvent, SessionRow, TurnRow, WishRow
 from tests.registry.store.samples import NOW
-from wire import Profile
+from wire import Avatar, Profile, Translate, Turns
 
 FULL_SESSION = SessionRow(
     id="0b5f4e1c-60a5-4d4b-9a55-5e2a1c5a3c11",
@@ -40,6 +40,16 @@ FULL_PROFILE = Profile(
     examples=(("When?", 'At "seven".'), ("Who?", "I do not know.")),
     greeting="Hello.",
     max_answer_tokens=60,
+    group="Hotels",
+    stt="deepgram/nova-3",
+    llm="openai",
+    tts="cartesia/sonic-3",
+    language="pt-BR",
+    turns=Turns(interruptions="words", min_words=2, end="silence", min_delay=0.2, max_delay=0.1 + 0.7),
+    transcript=False,
+    translate=Translate(to="es", speak=False),
+    vision=True,
+    avatar=Avatar(provider="bithuman", model="ada"),
 )
 
 
