@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,34 @@ from stack.worker import Worker
 GRACE = 3.0
 """Seconds. Short, but the same rule."""
 
+LIMIT = 120.0
+"""Seconds for a test that names no limit of its own."""
+
+CLEANING_UP = 90.0
+"""Seconds that a test has to put away what it began, until pytest-timeout ends the whole run."""
+
 _E2E = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.is_relative_to(_E2E):
+        if isinstance(item, pytest.Function) and item.path.is_relative_to(_E2E):
             item.add_marker(pytest.mark.e2e)
-            if item.get_closest_marker("timeout") is None:
-                item.add_marker(pytest.mark.timeout(120))
+            marker = item.get_closest_marker("timeout")
+            limit = LIMIT if marker is None else float(marker.args[0])
+            item.obj = _limited(item.obj, limit)
+            item.add_marker(pytest.mark.timeout(limit + CLEANING_UP), append=False)
+
+
+def _limited(test: Callable[..., Awaitable[None]], limit: float) -> Callable[..., Awaitable[None]]:
+    """The test, failing by itself after `limit` seconds: those after it still have their servers."""
+
+    @functools.wraps(test)
+    async def limited(**fixtures: object) -> None:
+        async with asyncio.timeout(limit):
+            await test(**fixtures)
+
+    return limited
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)
