@@ -16,10 +16,10 @@ async def wait_for_agent_asking_again(guest: Caller, worker: Worker, rooms: Room
     second request must be answered.
     """
     try:
-        await guest.wait_for_agent(limit=20)
+        await guest.wait_for_agent(limit=40)
     except LateError:
         assert guest.room_name not in worker.log_text(), worker.log_text()[-4000:]
         await rooms.dispatch(guest.room_name)
-        await guest.wait_for_agent(limit=20)
+        await guest.wait_for_agent(limit=40)
         return True
     return False

@@ -20,7 +20,7 @@ from stack.worker import Worker
 GRACE = 3.0
 """Seconds. Short, but the same rule."""
 
-LIMIT = 120.0
+LIMIT = 180.0
 """Seconds for a test that names no limit of its own."""
 
 CLEANING_UP = 90.0

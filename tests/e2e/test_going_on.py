@@ -18,7 +18,7 @@ from stack.until import until
 from stack.worker import Worker
 from tests.e2e.test_presence import ask, greeted, reasons
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -48,16 +48,16 @@ async def test_without_a_registry_a_stopped_workers_call_goes_on_with_another_wo
         async with Worker(livekit.address, models_url=models.url, folder=other_folder) as other:
             await other.wait_until_warm(1)
             worker.child.signal(signal.SIGTERM)
-            await worker.wait_for_record("worker.drain", timeout=10)
+            await worker.wait_for_record("worker.drain", timeout=20)
             worker.child.signal(signal.SIGTERM)
             await until(
                 lambda: reasons(worker, room) == ["worker_shutdown"],
-                timeout=10,
+                timeout=20,
                 what="the agent to leave",
             )
-            await until(lambda: set(guest.agents) - {first}, timeout=10, what="the successor")
-            await until(lambda: first not in guest.agents, timeout=10, what="one agent")
+            await until(lambda: set(guest.agents) - {first}, timeout=20, what="the successor")
+            await until(lambda: first not in guest.agents, timeout=20, what="one agent")
             came_at = asyncio.get_running_loop().time()
-            await guest.hear(after=came_at - 1, limit=10)
+            await guest.hear(after=came_at - 1, limit=20)
             assert other.records("recall.failed") == [], "there is nobody to ask"
             await ask(guest)

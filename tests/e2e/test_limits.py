@@ -53,7 +53,7 @@ def start(livekit: LiveKitServer, models: LocalModels, tmp_path: Path) -> Callab
     return make
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(240)
 async def test_a_grace_longer_than_livekits_departure_timeout_happens(
     start: Callable[..., Worker], caller: MakeCaller, rooms: Rooms, room: str
 ) -> None:
@@ -64,20 +64,20 @@ async def test_a_grace_longer_than_livekits_departure_timeout_happens(
             await greeted(guest)
             assert (await rooms.room(room)).departure_timeout == 20  # type: ignore[union-attr]
         left_at = loop.time()
-        await until(lambda: "grace_period" in phases(worker, room), timeout=5, what="the grace")
+        await until(lambda: "grace_period" in phases(worker, room), timeout=15, what="the grace")
         await asyncio.sleep(27 - (loop.time() - left_at))
         assert len(await rooms.agents(room)) == 1
         assert [one.identity for one in await rooms.participants(room) if one.identity.startswith("ai-hold-")]
         async with caller() as guest:  # and it is the same conversation
             assert not [identity for identity in (one.identity for one in guest.others) if "hold" in identity]
-            await guest.wait_for_agent(limit=3)
+            await guest.wait_for_agent(limit=15)
             await until(
-                lambda: phases(worker, room)[-1] == "active", timeout=5, what="the human to be counted"
+                lambda: phases(worker, room)[-1] == "active", timeout=15, what="the human to be counted"
             )
         left_at = loop.time()
         await rooms.wait_for_end(room, timeout=35)
         assert loop.time() - left_at == pytest.approx(30, abs=1)
-        await until(lambda: reasons(worker, room) == ["humans_left"], timeout=5, what="the reason")
+        await until(lambda: reasons(worker, room) == ["humans_left"], timeout=15, what="the reason")
 
 
 async def test_a_full_reconnect_is_no_absence(
@@ -86,7 +86,7 @@ async def test_a_full_reconnect_is_no_absence(
     async with start(GRACE_PERIOD="3") as worker, caller() as guest:
         await greeted(guest)
         await guest.perform_rpc(guest.agents[0], "fault.full_reconnect")
-        await worker.wait_for_record("room.reconnected", timeout=15)
+        await worker.wait_for_record("room.reconnected", timeout=30)
         await guest.wait_for_agent()
         reconnected_at = asyncio.get_running_loop().time()
         await asyncio.sleep(2)
@@ -101,8 +101,8 @@ async def test_no_call_is_longer_than_the_longest(
 ) -> None:
     async with start(MAX_SESSION="6") as worker, caller() as guest:
         await guest.wait_for_agent()
-        await guest.wait_for_agent_gone(limit=9)
-        await until(lambda: reasons(worker, room) == ["max_session"], timeout=2, what="the reason")
+        await guest.wait_for_agent_gone(limit=18)
+        await until(lambda: reasons(worker, room) == ["max_session"], timeout=15, what="the reason")
         assert [one.identity for one in await rooms.participants(room)] == ["guest"], (
             "the human is not put out"
         )
@@ -118,7 +118,7 @@ async def test_a_blocked_event_loop_is_ended_by_the_watchdog(
         await guest.perform_rpc(guest.agents[0], "fault.block", "50")
         await until(lambda: not process.is_running(), timeout=25, what="the process to end")
         await until(
-            lambda: f"non-zero exit code {EXIT_CODE}" in worker.log_text(), timeout=3, what="the exit code"
+            lambda: f"non-zero exit code {EXIT_CODE}" in worker.log_text(), timeout=15, what="the exit code"
         )
         assert worker.records("watchdog.overrun")[0]["limit"] == "loop"
 
@@ -131,9 +131,9 @@ async def test_a_pipeline_that_never_closes_does_not_keep_the_process(
             await guest.wait_for_agent()
             process = worker.job()
             await guest.perform_rpc(guest.agents[0], "fault.hang_on_leaving")
-        await rooms.wait_for_end(room, timeout=10)
-        assert (await worker.wait_for_record("call.left", timeout=5))["failed_steps"] == ["pipeline"]
-        await until(lambda: not process.is_running(), timeout=18, what="the process to end")
+        await rooms.wait_for_end(room, timeout=20)
+        assert (await worker.wait_for_record("call.left", timeout=15))["failed_steps"] == ["pipeline"]
+        await until(lambda: not process.is_running(), timeout=36, what="the process to end")
 
 
 async def test_a_human_who_comes_while_the_agent_leaves_gets_another_one(
@@ -144,10 +144,10 @@ async def test_a_human_who_comes_while_the_agent_leaves_gets_another_one(
         async with caller() as guest:
             leaving = await guest.wait_for_agent()
             await guest.perform_rpc(leaving, "fault.hang_on_leaving")
-        await worker.wait_for_record("call.leaving", timeout=5)
+        await worker.wait_for_record("call.leaving", timeout=15)
         async with caller("late") as late:
-            await until(lambda: set(late.agents) - {leaving}, timeout=15, what="another agent")
-            await until(lambda: leaving not in late.agents, timeout=10, what="the first agent to be gone")
+            await until(lambda: set(late.agents) - {leaving}, timeout=30, what="another agent")
+            await until(lambda: leaving not in late.agents, timeout=20, what="the first agent to be gone")
             await greeted(late)
             await ask(late)
 
@@ -161,17 +161,17 @@ async def test_livekit_stopped_and_started_again(models: LocalModels, room: str)
     ):
         async with Caller(livekit.address, room) as guest:
             await guest.wait_for_agent()
-        await rooms.wait_for_end(room, timeout=10)
+        await rooms.wait_for_end(room, timeout=20)
         livekit.kill()
         await until(
             lambda: "failed to connect to livekit" in worker.log_text(),
-            timeout=10,
+            timeout=20,
             what="a line about it",
         )
         await livekit.start()
         await until(
             lambda: worker.log_text().count("registered worker") == 2,
-            timeout=20,
+            timeout=40,
             what="the worker to be back",
         )
         async with Caller(
@@ -181,7 +181,7 @@ async def test_livekit_stopped_and_started_again(models: LocalModels, room: str)
             await ask(guest)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_livekit_restarted_during_a_call_leaves_one_agent(models: LocalModels, room: str) -> None:
     """The old agent reconnects and a new one is dispatched to the new room; the younger of the two leaves."""
     async with (
@@ -207,7 +207,7 @@ async def test_livekit_restarted_during_a_call_leaves_one_agent(models: LocalMod
         if not guest.room.isconnected():
             await guest.leave()
             await guest.join()
-        await guest.wait_for_agent(limit=20)
+        await guest.wait_for_agent(limit=40)
         await asyncio.sleep(5)  # time for a second agent to come, and to go
-        await rooms.wait_for_agents(room, 1, timeout=10)
+        await rooms.wait_for_agents(room, 1, timeout=20)
         await ask(guest)

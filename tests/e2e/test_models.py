@@ -20,7 +20,7 @@ from tests.e2e.test_presence import greeted
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 QUESTION = "Please tell me the wi-fi password."
-REACH = 4.0
+REACH = 10.0
 """Seconds from the end of the question until something is heard, whatever the model does."""
 
 
@@ -42,11 +42,11 @@ def _host(stub: LlmStub) -> str:
 async def heard_after(guest: Caller) -> tuple[str, float]:
     """Ask. Returns what was heard then, and how long after the question it began."""
     said = await guest.say(QUESTION)
-    answer = await guest.hear(after=said.ended_at, limit=20, pause=1.2)
+    answer = await guest.hear(after=said.ended_at, limit=40, pause=1.2)
     return answer.text.lower(), answer.started_at - said.ended_at
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(240)
 async def test_the_next_model_answers_when_the_first_one_fails_in_a_turn(
     livekit: LiveKitServer, models: LocalModels, stub: LlmStub, room: str, tmp_path: Path
 ) -> None:
@@ -59,19 +59,19 @@ async def test_the_next_model_answers_when_the_first_one_fails_in_a_turn(
         text, _ = await heard_after(guest)
         assert "garden" in text
         for behaviour in (Behaviour.DIES_EARLY, Behaviour.HANG, Behaviour.UNAUTHORIZED):
-            await guest.wait_for_silence(limit=20)
+            await guest.wait_for_silence(limit=40)
             stub.behaviour = behaviour
             text, took = await heard_after(guest)
             assert "roof" in text, f"{behaviour}: {text}"
             assert took <= REACH, behaviour
-        await guest.wait_for_silence(limit=20)
+        await guest.wait_for_silence(limit=40)
         assert len(guest.agents) == 1
         switched = worker.records("llm.switched")
         assert any(record["source"] == _host(stub) and record["target"] for record in switched)
         assert worker.records("provider.failed") == []
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(240)
 async def test_without_any_model_the_agent_says_so_and_answers_by_itself_when_one_is_back(
     livekit: LiveKitServer, models: LocalModels, stub: LlmStub, room: str, tmp_path: Path
 ) -> None:
@@ -89,12 +89,12 @@ async def test_without_any_model_the_agent_says_so_and_answers_by_itself_when_on
         assert len(guest.agents) == 1
         back_at = loop.time()
         await stub.start()
-        answer = await guest.hear(after=back_at, limit=10)
+        answer = await guest.hear(after=back_at, limit=20)
         assert "garden" in answer.text.lower()
         assert worker.records("call.answers_late")
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(240)
 async def test_the_agent_starts_without_a_model_and_finds_one_that_appears(
     livekit: LiveKitServer, models: LocalModels, room: str, tmp_path: Path
 ) -> None:
@@ -118,8 +118,8 @@ async def test_the_agent_starts_without_a_model_and_finds_one_that_appears(
             came_at = asyncio.get_running_loop().time()
             await until(
                 lambda: [one for one in worker.records("llm.switched") if one["target"] == _host(stub)],
-                timeout=5,
+                timeout=15,
                 what="the model to be found",
             )
-            answer = await guest.hear(after=came_at, limit=10)
+            answer = await guest.hear(after=came_at, limit=20)
             assert "garden" in answer.text.lower()

@@ -31,7 +31,7 @@ def dead_url() -> str:
     return f"http://127.0.0.1:{free_port()}"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_speech_to_text_refuses_for_a_while_and_the_call_lives(
     livekit: LiveKitServer, models: LocalModels, room: str, tmp_path: Path
 ) -> None:
@@ -43,18 +43,18 @@ async def test_speech_to_text_refuses_for_a_while_and_the_call_lives(
     ):
         await greeted(guest)
         await mortal.stop()
-        failed = await worker.wait_for_record("provider.failed", timeout=20)
+        failed = await worker.wait_for_record("provider.failed", timeout=40)
         assert failed["part"] == "stt"
         await asyncio.sleep(25)
         assert len(guest.agents) == 1
         assert len(worker.records("provider.failed")) == 1, "said once"
         await mortal.start()
-        await worker.wait_for_record("provider.recovered", timeout=1) if worker.records(
+        await worker.wait_for_record("provider.recovered", timeout=15) if worker.records(
             "provider.recovered"
         ) else None
         await asyncio.sleep(3)  # the next try
         await ask(guest)
-        recovered = await worker.wait_for_record("provider.recovered", timeout=5)
+        recovered = await worker.wait_for_record("provider.recovered", timeout=15)
         assert recovered["part"] == "stt"
 
 
@@ -68,10 +68,10 @@ async def test_the_model_and_the_voice_are_dead_and_the_clip_still_plays(
     ):
         loop = asyncio.get_running_loop()
         # The greeting fails first, and that is said.
-        clip = await guest.hear(after=0, limit=15, pause=1.2)
+        clip = await guest.hear(after=0, limit=30, pause=1.2)
         assert "voice" in clip.text.lower()
         said = await guest.say("Where is the swimming pool?")
-        clip = await guest.hear(after=said.ended_at, limit=20, pause=1.2)
+        clip = await guest.hear(after=said.ended_at, limit=40, pause=1.2)
         assert "think" in clip.text.lower()
         assert {record["part"] for record in worker.records("provider.failed")} == {"tts", "llm"}
         await asyncio.sleep(2)
@@ -79,7 +79,7 @@ async def test_the_model_and_the_voice_are_dead_and_the_clip_still_plays(
         assert loop.time() > said.ended_at
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 async def test_without_any_model_the_agent_comes_and_says_so_and_recovers(
     livekit: LiveKitServer, models: LocalModels, room: str, tmp_path: Path
 ) -> None:
@@ -89,9 +89,9 @@ async def test_without_any_model_the_agent_comes_and_says_so_and_recovers(
             Worker(livekit.address, models_url=mortal.url, folder=tmp_path),
             Caller(livekit.address, room, models_url=models.url) as guest,
         ):
-            clip = await guest.hear(after=0, limit=15, pause=1.2)
+            clip = await guest.hear(after=0, limit=30, pause=1.2)
             assert "sorry" in clip.text.lower()
             await mortal.start()
             await asyncio.sleep(3)  # the next try
-            await guest.wait_for_silence(limit=20)
+            await guest.wait_for_silence(limit=40)
             await ask(guest)
