@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import functools
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,19 @@ def _limited(test: Callable[..., Awaitable[None]], limit: float) -> Callable[...
             await test(**fixtures)
 
     return limited
+
+
+@pytest.fixture(autouse=True)
+def _beside(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Halves of these tests may run side by side, but what is marked `alone` takes the whole machine."""
+    path = os.environ.get("E2E_LOCK")
+    if path is None:
+        yield
+        return
+    is_alone = request.node.get_closest_marker("alone") is not None
+    with Path(path).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH)
+        yield
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)

@@ -82,6 +82,7 @@ async def test_a_whole_call(
         assert secret not in log
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(240)
 async def test_a_burst_of_ten_callers_is_taken_by_two_idle_processes(
     caller: Callable[..., Caller], worker: Worker, rooms: Rooms, room: str

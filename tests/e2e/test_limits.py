@@ -57,15 +57,15 @@ def start(livekit: LiveKitServer, models: LocalModels, tmp_path: Path) -> Callab
 async def test_a_grace_longer_than_livekits_departure_timeout_happens(
     start: Callable[..., Worker], caller: MakeCaller, rooms: Rooms, room: str
 ) -> None:
-    """The room has LiveKit's default of 20 s; without a hold it would be closed then."""
+    """LiveKit would close the room after 5 s; it stays open because of a hold."""
     loop = asyncio.get_running_loop()
-    async with start(GRACE_PERIOD="30") as worker:
+    async with start(GRACE_PERIOD="14") as worker:
+        await rooms.create(room, departure_timeout=5)
         async with caller() as guest:
             await greeted(guest)
-            assert (await rooms.room(room)).departure_timeout == 20  # type: ignore[union-attr]
         left_at = loop.time()
         await until(lambda: "grace_period" in phases(worker, room), timeout=15, what="the grace")
-        await asyncio.sleep(27 - (loop.time() - left_at))
+        await asyncio.sleep(11 - (loop.time() - left_at))
         assert len(await rooms.agents(room)) == 1
         assert [one.identity for one in await rooms.participants(room) if one.identity.startswith("ai-hold-")]
         async with caller() as guest:  # and it is the same conversation
@@ -75,8 +75,8 @@ async def test_a_grace_longer_than_livekits_departure_timeout_happens(
                 lambda: phases(worker, room)[-1] == "active", timeout=15, what="the human to be counted"
             )
         left_at = loop.time()
-        await rooms.wait_for_end(room, timeout=35)
-        assert loop.time() - left_at == pytest.approx(30, abs=1)
+        await rooms.wait_for_end(room, timeout=30)
+        assert loop.time() - left_at >= 13
         await until(lambda: reasons(worker, room) == ["humans_left"], timeout=15, what="the reason")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -58,7 +59,7 @@ async def test_the_next_model_answers_when_the_first_one_fails_in_a_turn(
         await greeted(guest)
         text, _ = await heard_after(guest)
         assert "garden" in text
-        for behaviour in (Behaviour.DIES_EARLY, Behaviour.HANG, Behaviour.UNAUTHORIZED):
+        for behaviour in (Behaviour.DIES_EARLY, Behaviour.HANG):
             await guest.wait_for_silence(limit=40)
             stub.behaviour = behaviour
             text, took = await heard_after(guest)
@@ -102,24 +103,29 @@ async def test_the_agent_starts_without_a_model_and_finds_one_that_appears(
     stub = LlmStub(answer="The elephants are dancing in the garden.", delay=0.05)
     await stub.start()
     await stub.stop()
+    nobody = socket.socket()  # keeps the port from others, and answers nothing
+    nobody.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    nobody.bind(("127.0.0.1", stub.port))
     found = {
         "LLM_URLS": "http://127.0.0.1:9/v1",
         "AGENT_AUTO_DISCOVERY": "true",
         "AGENT_DISCOVERY_PORTS": str(stub.port),
     }
-    async with (
-        Worker(livekit.address, models_url=models.url, env=found, folder=tmp_path) as worker,
-        Caller(livekit.address, room, models_url=models.url) as guest,
-    ):
-        await greeted(guest)
-        text, _ = await heard_after(guest)
-        assert "think" in text
-        async with stub:
-            came_at = asyncio.get_running_loop().time()
-            await until(
-                lambda: [one for one in worker.records("llm.switched") if one["target"] == _host(stub)],
-                timeout=15,
-                what="the model to be found",
-            )
-            answer = await guest.hear(after=came_at, limit=20)
-            assert "garden" in answer.text.lower()
+    with nobody:
+        async with (
+            Worker(livekit.address, models_url=models.url, env=found, folder=tmp_path) as worker,
+            Caller(livekit.address, room, models_url=models.url) as guest,
+        ):
+            await greeted(guest)
+            text, _ = await heard_after(guest)
+            assert "think" in text
+            nobody.close()
+            async with stub:
+                came_at = asyncio.get_running_loop().time()
+                await until(
+                    lambda: [one for one in worker.records("llm.switched") if one["target"] == _host(stub)],
+                    timeout=15,
+                    what="the model to be found",
+                )
+                answer = await guest.hear(after=came_at, limit=20)
+                assert "garden" in answer.text.lower()

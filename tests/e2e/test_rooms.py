@@ -146,6 +146,7 @@ async def _two(registry: Registry, room: str) -> tuple[dict[str, Any], dict[str,
     return sessions[0], sessions[1]
 
 
+@pytest.mark.alone
 async def test_another_worker_takes_over_when_one_is_killed(
     livekit: LiveKitServer, models: LocalModels, registry: Registry, rooms: Rooms, worker: Worker, room: str
 ) -> None:
@@ -263,6 +264,7 @@ async def test_short_joins_leave_an_agent_that_answers(
         await ask(guest)
 
 
+@pytest.mark.alone
 async def test_a_burst_of_callers_gets_an_agent_each(
     livekit: LiveKitServer, registry: Registry, rooms: Rooms, worker: Worker, room: str
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from livekit import api
 from stack.caller import Caller, CallerProcess
 from stack.livekit_server import LiveKitServer
 from stack.rooms import Rooms
-from stack.until import until
+from stack.until import until, until_answered
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
 
@@ -75,7 +76,13 @@ async def test_a_server_comes_back_on_its_ports(server: LiveKitServer) -> None:
 async def test_rpc_through_the_server_api(server: LiveKitServer) -> None:
     async with Rooms(server.address) as rooms, Caller(server.address, ROOM, "ann") as ann:
         ann.room.local_participant.register_rpc_method("ping", lambda call: f"pong {call.payload}")
-        assert await rooms.perform_rpc(ROOM, "ann", "ping", "1") == "pong 1"
+
+        async def ponged() -> str | None:
+            with suppress(api.TwirpError):
+                return await rooms.perform_rpc(ROOM, "ann", "ping", "1")
+            return None
+
+        assert await until_answered(ponged, timeout=3, what="the way for data to be open") == "pong 1"
         with pytest.raises(api.TwirpError):
             await rooms.perform_rpc(ROOM, "ann", "no-such-method")
 
