@@ -21,14 +21,22 @@ from tests.e2e.test_presence import greeted
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 QUESTION = "Please tell me the wi-fi password."
+ELEPHANTS = "The elephants are dancing in the garden."
+TIGERS = "The tigers are sleeping on the roof."
+
 REACH = 10.0
 """Seconds from the end of the question until something is heard, whatever the model does."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def stub() -> AsyncIterator[LlmStub]:
-    async with LlmStub(answer="The elephants are dancing in the garden.", delay=0.05) as stub:
+    async with LlmStub(answer=ELEPHANTS, delay=0.05) as stub:
         yield stub
+
+
+def is_told(story: str, heard: str) -> bool:
+    """One of its long words was understood: not every one of them is, each time."""
+    return any(word in heard.lower() for word in story.lower().strip(".").split() if len(word) > 3)
 
 
 def env(*stubs: LlmStub) -> dict[str, str]:
@@ -52,18 +60,18 @@ async def test_the_next_model_answers_when_the_first_one_fails_in_a_turn(
     livekit: LiveKitServer, models: LocalModels, stub: LlmStub, room: str, tmp_path: Path
 ) -> None:
     async with (
-        LlmStub(answer="The tigers are sleeping on the roof.", delay=0.05) as other,
+        LlmStub(answer=TIGERS, delay=0.05) as other,
         Worker(livekit.address, models_url=models.url, env=env(stub, other), folder=tmp_path) as worker,
         Caller(livekit.address, room, models_url=models.url) as guest,
     ):
         await greeted(guest)
         text, _ = await heard_after(guest)
-        assert "garden" in text
+        assert is_told(ELEPHANTS, text)
         for behaviour in (Behaviour.DIES_EARLY, Behaviour.HANG):
             await guest.wait_for_silence(limit=40)
             stub.behaviour = behaviour
             text, took = await heard_after(guest)
-            assert "roof" in text, f"{behaviour}: {text}"
+            assert is_told(TIGERS, text), f"{behaviour}: {text}"
             assert took <= REACH, behaviour
         await guest.wait_for_silence(limit=40)
         assert len(guest.agents) == 1
@@ -91,7 +99,7 @@ async def test_without_any_model_the_agent_says_so_and_answers_by_itself_when_on
         back_at = loop.time()
         await stub.start()
         answer = await guest.hear(after=back_at, limit=20)
-        assert "garden" in answer.text.lower()
+        assert is_told(ELEPHANTS, answer.text), answer.text
         assert worker.records("call.answers_late")
 
 
@@ -100,7 +108,7 @@ async def test_the_agent_starts_without_a_model_and_finds_one_that_appears(
     livekit: LiveKitServer, models: LocalModels, room: str, tmp_path: Path
 ) -> None:
     """It stands in no setting: it is found on a port where such servers are looked for."""
-    stub = LlmStub(answer="The elephants are dancing in the garden.", delay=0.05)
+    stub = LlmStub(answer=ELEPHANTS, delay=0.05)
     await stub.start()
     await stub.stop()
     nobody = socket.socket()  # keeps the port from others, and answers nothing
@@ -128,4 +136,4 @@ async def test_the_agent_starts_without_a_model_and_finds_one_that_appears(
                     what="the model to be found",
                 )
                 answer = await guest.hear(after=came_at, limit=20)
-                assert "garden" in answer.text.lower()
+                assert is_told(ELEPHANTS, answer.text), answer.text
