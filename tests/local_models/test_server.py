@@ -83,7 +83,7 @@ async def test_stopping_closes_sockets_even_of_clients_that_hang(http: aiohttp.C
     hanging = await http.ws_connect(f"http://{host}:{port}/v1/speak")
     began_at = time.monotonic()
     await runner.cleanup()
-    assert time.monotonic() - began_at < 2.5
+    assert time.monotonic() - began_at < 5
     goodbye = await polite.receive()
     assert (goodbye.type, goodbye.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.GOING_AWAY)
     await polite.close()

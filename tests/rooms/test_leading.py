@@ -105,7 +105,7 @@ async def test_who_cannot_be_sure_does_not_lead() -> None:
     lock.answers.clear()
     began_at = asyncio.get_running_loop().time()
     assert not await leadership.confirm()
-    assert asyncio.get_running_loop().time() - began_at < 1
+    assert asyncio.get_running_loop().time() - began_at < 4
     assert not leadership.is_leading
     lock.answers.set()
 

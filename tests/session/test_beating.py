@@ -80,4 +80,4 @@ async def test_a_registry_that_never_answered_is_not_waited_for() -> None:
     told.begin()
     started_at = asyncio.get_running_loop().time()
     await told.say_goodbye("humans_left")
-    assert asyncio.get_running_loop().time() - started_at < 0.5
+    assert asyncio.get_running_loop().time() - started_at < 1

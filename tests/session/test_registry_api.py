@@ -130,7 +130,7 @@ async def test_a_registry_that_hangs_is_left_in_time(api: RegistryApi, registry:
     began_at = asyncio.get_running_loop().time()
     with pytest.raises(RegistryApiError, match=r"no answer within 0\.2 s"):
         await api.report("life", REPORT, timeout=0.2)
-    assert asyncio.get_running_loop().time() - began_at < 0.6
+    assert asyncio.get_running_loop().time() - began_at < 3
 
 
 async def test_nobody_listens() -> None:

@@ -121,7 +121,7 @@ async def test_a_client_that_blocks_a_thread_is_abandoned_in_time() -> None:
     began = asyncio.get_running_loop().time()
     told = await call([a_tool("blocking", run, timeout=0.2)], "blocking", "{}")
     assert "it gave no answer within 0.2 s" in told
-    assert asyncio.get_running_loop().time() - began < 1
+    assert asyncio.get_running_loop().time() - began < 4
     free.set()
 
 
