@@ -107,7 +107,7 @@ class LanguageModelSettings(BaseSettings):
     """Secret that signs the agent service's tokens (HS256); unset = only this machine may ask, without a token."""
 
     chat_threads: int = Field(default=1_000, ge=1, le=1_000_000)
-    """Conversations that the agent service keeps; the one that was silent longest goes first."""
+    """Conversations that the agent service keeps; whoever has the most loses first the one that was silent longest."""
 
     chat_thread_messages: int = Field(default=50, ge=2, le=10_000)
     """Messages of a conversation that it keeps and shows to the model."""

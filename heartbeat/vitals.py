@@ -68,7 +68,8 @@ class Vitals:
 def machine() -> str:
     """Names where process numbers mean the same: on Linux the boot and the namespace of processes."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        # As bytes: reading text imports its codec, and a process that is forked meanwhile never gets a whole one.
+        boot = Path("/proc/sys/kernel/random/boot_id").read_bytes().decode("ascii").strip()
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
     except (OSError, ValueError):
         return f"{uuid.getnode():x}/{psutil.boot_time():.0f}"

@@ -10,6 +10,7 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from llm.chunks import finish_of, says_something
 from llm.endpoints import Endpoint, way_to_name_a_model
@@ -58,6 +59,9 @@ class Prober:
         self._clock = clock
         self._random = random
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._asked: dict[str, Member] = {}
+        """By server, as what runs."""
+
         self._idle_at: dict[str, tuple[float, float]] = {}
         """When it was asked last, and when it is due for that; by endpoint."""
 
@@ -81,11 +85,21 @@ class Prober:
         )
 
     async def probe_all(self, *, limit: float) -> None:
-        """Probe all but those that want to be left alone, and wait for it, at most `limit` seconds."""
+        """Probe all but those that want to be left alone, and wait for it, at most `limit` seconds.
+
+        Those of one server come one after another; who has not had its turn by then is left for later.
+        """
+        waiting = list(self._pool.members())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                while waiting := self._begin(self._without_those_in_peace(waiting)):
+                    await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)
+                if self._running:
+                    await asyncio.wait(self._running.values())
+
+    def _without_those_in_peace(self, members: Iterable[Member]) -> list[Member]:
         now = self._clock()
-        self._begin(member for member in self._pool.members() if not _wants_peace(member.health, now=now))
-        if self._running:
-            await asyncio.wait(self._running.values(), timeout=limit)
+        return [member for member in members if not _wants_peace(member.health, now=now)]
 
     def _is_due(self, member: Member, *, now: float) -> bool:
         health = member.health
@@ -105,16 +119,23 @@ class Prober:
             self._idle_at[member.endpoint.id] = member.asked_at, idle_at
         return now >= idle_at
 
-    def _begin(self, members: Iterable[Member]) -> None:
+    def _begin(self, members: Iterable[Member]) -> list[Member]:
+        """Returns those whose server is being asked for another one."""
+        waiting = []
         for member in members:
             host = member.endpoint.host
             if host not in self._running:
+                self._asked[host] = member
                 task = asyncio.create_task(self._probe(member), name="llm-probe")
                 self._running[host] = task
                 task.add_done_callback(functools.partial(self._ended, host))
+            elif self._asked[host] is not member:
+                waiting.append(member)
+        return waiting
 
     def _ended(self, host: str, _: asyncio.Task[None]) -> None:
         self._running.pop(host, None)
+        self._asked.pop(host, None)
 
     async def _probe(self, member: Member) -> None:
         """Find out how a member is. Never raises for what a server does."""

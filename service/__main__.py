@@ -16,8 +16,9 @@ from config import Settings, SettingsError, load_settings, reload_settings, stat
 from llm.models import Models
 from service import logs
 from service.app import create_app
+from service.deadline import Deadline
 from service.running import check_secret, run_service
-from service.server import Server
+from service.server import END_LIMIT, Server
 from service.store import Store, StoreError, sqlite_url
 
 logger = logging.getLogger("service")
@@ -26,6 +27,15 @@ USUAL_PORT = 8080
 
 WRONG_SETTINGS = 2
 """Exit code for what only a person can mend."""
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+_END_LIMIT = END_LIMIT - 0.2
+"""Seconds after the signal in which the process ends. Many would kill it after ten."""
+
+_REST_LIMIT = 1.0
+"""Seconds for the rest when all is done and written: only threads can hang then."""
 
 _GC_THRESHOLDS = (50_000, 50, 100)
 """Objects until Python looks for cycles; its default of 700 costs a busy service some percent of its time."""
@@ -56,15 +66,15 @@ def main() -> int:
         return WRONG_SETTINGS
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(settings, store, listening, host=host))
+            return runner.run(_serve(settings, store, listening, host=host))
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     finally:
         store.close()
-    return 0
 
 
-async def _serve(settings: Settings, store: Store, listening: socket.socket, *, host: str) -> None:
+async def _serve(settings: Settings, store: Store, listening: socket.socket, *, host: str) -> int:
+    """Returns the exit code."""
     async with (
         Models(settings, board_folder=state_folder() / "llm") as models,
         run_service(settings, models=models, store=store, host=host, reload=reload_settings) as service,
@@ -74,7 +84,8 @@ async def _serve(settings: Settings, store: Store, listening: socket.socket, *, 
         gc.freeze()
         gc.set_threshold(*_GC_THRESHOLDS)
         sys.setswitchinterval(_SWITCH_INTERVAL)
-        server = Server(create_app(service), service)
+        deadline = Deadline()
+        server = Server(create_app(service), service, on_signal=lambda: deadline.within(_END_LIMIT))
         shown, port = listening.getsockname()[:2]
         logger.info(
             "listening",
@@ -86,8 +97,12 @@ async def _serve(settings: Settings, store: Store, listening: socket.socket, *, 
         )
         # When it is done, uvicorn raises the signal that ended it once more, for whoever had asked for it before.
         # Nobody had, and Python's own answer would be to die before the rest is written.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
         await server.serve(sockets=[listening])
+    deadline.exit_code = INTERRUPTED if server.ended_by == signal.SIGINT else 0
+    deadline.within(_REST_LIMIT)
+    return deadline.exit_code
 
 
 def _store(settings: Settings) -> Store:

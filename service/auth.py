@@ -2,7 +2,8 @@
 
 With a secret, whoever shows a token that is signed with it: `Authorization: Bearer …`. Without one, anybody on this
 machine. A browser on this machine carries strangers' pages, though, so then requests must be addressed to this machine
-by one of its own names (else DNS rebinding would get in) and must not come from a page of another origin.
+by one of its own names (else DNS rebinding would get in) and must not come from a page of another origin. Such a page
+may link to what is open to all, and to nothing else: a GET can spend tokens too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.errors import ForeignError, ServiceError, TokenError
+from service.errors import ForeignError, ScopeError, ServiceError, TokenError
 from service.replies import send_error
 from service.tokens import Tokens
 
@@ -22,6 +23,9 @@ OWNER = "roomkeeper.owner"
 
 OPEN_PATHS = frozenset({"/", "/health", "/ready"})
 """Need no token: they hold no secret, and what watches over processes has none to show."""
+
+STEERING_PATHS = frozenset({"/refresh", "/select_model", "/refresh_config"})
+"""Change the service for everybody: a token that has scopes must have `admin` among them."""
 
 _MOST_KNOWN = 1_024
 _LONGEST_KNOWN = 500
@@ -71,7 +75,8 @@ class Access:
         """
         host, origin, authorization, site = _shown(scope["headers"])
         if self._tokens is None:
-            self._check_near(host, origin, site, reads_only=scope["method"] in {"GET", "HEAD"})
+            is_open = scope["path"] in OPEN_PATHS and scope["method"] in {"GET", "HEAD"}
+            self._check_near(host, origin, site, is_open=is_open)
             return ""
         if scope["path"] in OPEN_PATHS:
             return ""
@@ -81,15 +86,18 @@ class Access:
                 "this service wants a token: send `Authorization: Bearer <JWT signed with JWT_SECRET>`",
                 is_missing=True,
             )
-        return self._tokens.subject_of(token.strip())
+        bearer = self._tokens.bearer_of(token.strip())
+        if scope["path"] in STEERING_PATHS and not bearer.may_steer:
+            raise ScopeError("the token's scope must have `admin` in it for this")
+        return bearer.subject
 
-    def _check_near(self, host: bytes, origin: bytes, site: bytes, *, reads_only: bool) -> None:
-        shown = (host, origin, site, reads_only)
+    def _check_near(self, host: bytes, origin: bytes, site: bytes, *, is_open: bool) -> None:
+        shown = (host, origin, site, is_open)
         if shown in self._near:
             return
         name = host.decode("latin-1")
         _check_host(name)
-        _check_origin(name, origin.decode("latin-1"), site.decode("latin-1"), reads_only=reads_only)
+        _check_origin(name, origin.decode("latin-1"), site.decode("latin-1"), is_open=is_open)
         if len(self._near) < _MOST_KNOWN and len(host) + len(origin) + len(site) < _LONGEST_KNOWN:
             self._near.add(shown)
 
@@ -141,11 +149,14 @@ def _check_host(host: str) -> None:
         )
 
 
-def _check_origin(host: str, origin: str, site: str, *, reads_only: bool) -> None:
-    """Refuse what a page of another origin sends. Programs that are no browsers send no origin."""
+def _check_origin(host: str, origin: str, site: str, *, is_open: bool) -> None:
+    """Refuse what a page of another origin sends. Programs that are no browsers send no origin.
+
+    Neither do browsers for an image or a link, but then they say which site it is on.
+    """
     if origin:
         scheme, _, place = origin.lower().partition("://")
         if scheme not in ("http", "https") or place != host.lower():
             raise ForeignError(f"Origin {origin[:80]!r} is not this service ({host[:80]!r})")
-    elif site in ("cross-site", "same-site") and not reads_only:
+    elif site in ("cross-site", "same-site") and not is_open:
         raise ForeignError("a page of another site may not do this")

@@ -13,7 +13,7 @@ from service.errors import FieldError, NotJsonError, SlowError, TooLargeError
 MAX_BODY_BYTES = 10 * 1_024 * 1_024
 
 _READ_TIMEOUT = 30.0
-"""Seconds that a body has to come. Who sends a byte a minute must not hold a connection for ever."""
+"""Seconds that a body has to come. Who sends a byte a minute, or none, must not hold a connection for ever."""
 
 _decode = msgspec.json.Decoder().decode
 
@@ -49,19 +49,8 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
     for name, value in scope["headers"]:
         if name == b"content-length" and int(value) > MAX_BODY_BYTES:
             raise _too_large()
-    message = await receive()
-    if not message.get("more_body", False):
-        if message["type"] == "http.disconnect":
-            raise GoneError
-        first: bytes = message.get("body", b"")
-        if len(first) > MAX_BODY_BYTES:
-            raise _too_large()
-        return first
-    return await _read_rest(message.get("body", b""), receive)
-
-
-async def _read_rest(first: bytes, receive: Receive) -> bytes:
-    parts, n_bytes = [first], len(first)
+    parts: list[bytes] = []
+    n_bytes = 0
     try:
         async with asyncio.timeout(_READ_TIMEOUT):
             while True:

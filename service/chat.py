@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llm.chunks import Chunk, text_of
-from llm.errors import BadRequestError, BrokenStreamError, NoModelError
+from llm.errors import BadRequestError, BrokenStreamError, NoModelError, TooLongError
 from llm.requests import ChatRequest
 from llm.tools import DATA_RULE, Tool, answer_with_tools
 from service.language_models import Answering, LanguageModels, comes_again_in
@@ -109,12 +109,13 @@ class Chat:
 
         Args:
             ask: The message.
-            say: Takes the words as they come; None = they are wanted all at once, and then an answer that breaks
-                off can be begun again.
+            say: Takes the words as they come; None = they are wanted all at once. An answer that breaks off is begun
+                again as long as no word of it was told.
 
         Raises:
             BadRequestError: The models refuse the question.
             BrokenStreamError: The answer broke off.
+            BusyError: Its turn in the thread did not come in time.
         """
         key = Key(ask.owner, ask.thread_id or str(uuid.uuid4()))
         try:
@@ -174,9 +175,11 @@ class Chat:
             said = _Said()
             try:
                 await self._listen(history, question, said, say)
+            except TooLongError:
+                raise  # the next one would take as long again
             except BrokenStreamError:
                 tries -= 1
-                if say is not None or not tries:
+                if (say is not None and said.texts) or not tries:
                     raise
                 # Why is left out here and below: a server's words may repeat what was said.
                 logger.warning("an answer broke off, it is begun again", extra={"action": "chat.again"})

@@ -76,11 +76,25 @@ class ForeignError(ServiceError):
     http_status = 403
 
 
+class ScopeError(ServiceError):
+    """A token that is good, but not for this."""
+
+    code = "scope"
+    http_status = 403
+
+
 class UnknownError(ServiceError):
     """Nothing has this address, id or name."""
 
     code = "not_found"
     http_status = 404
+
+
+class BusyError(ServiceError):
+    """Others speak in the same thread, for longer than anybody waits."""
+
+    code = "busy"
+    http_status = 409
 
 
 class MethodError(ServiceError):

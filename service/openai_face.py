@@ -12,7 +12,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from llm.chunks import Chunk, usage_of
-from llm.errors import BadRequestError, BrokenStreamError, NoModelError
+from llm.errors import BadRequestError, BrokenStreamError, NoModelError, TooLongError
 from llm.requests import ChatRequest
 from service import errors
 from service.answers import Answers
@@ -67,6 +67,8 @@ class ChatCompletions:
             by = Answering()
             try:
                 whole = await self._models.complete(by.asked(request))
+            except TooLongError:
+                raise  # the next one would take as long again
             except BrokenStreamError:
                 tries -= 1
                 if not tries:

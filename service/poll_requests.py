@@ -12,7 +12,7 @@ from service.answers import Answers
 from service.auth import OWNER
 from service.bodies import GoneError, read_object
 from service.chat import Answer, Ask, Chat
-from service.errors import BrokenAnswerError, EndingError, FieldError, RefusedError, ServiceError
+from service.errors import BrokenAnswerError, BusyError, EndingError, FieldError, RefusedError, ServiceError
 from service.event_stream import EventStream
 from service.replies import error_body, retry_after, send_error, send_json
 
@@ -64,7 +64,7 @@ class PollRequests:
             except (BadRequestError, BrokenStreamError) as error:
                 raise _as_service_error(error) from error
             await events.event(_shown(answer), name=b"done", headers=_headers(answer))
-        except (BrokenAnswerError, RefusedError, EndingError) as error:
+        except (BrokenAnswerError, BusyError, RefusedError, EndingError) as error:
             if not events.is_begun:
                 raise
             await events.event(error_body(error), name=b"error")

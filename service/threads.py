@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from service.errors import BusyError
 from service.grouping import Grouped
 from service.store import Key, Limits, Message, Store, StoreError, Turn
 
@@ -26,6 +27,9 @@ OPEN_TIMEOUT = 6.0
 
 RETRY_INTERVAL = 2.0
 """Seconds until a database that was away is tried again."""
+
+TURN_TIMEOUT = 60.0
+"""Seconds that a message waits for others in its thread. An answer rarely takes as long, and a client would leave."""
 
 TIDY_INTERVAL = 60.0
 """Seconds between two looks for threads that nobody needs any more."""
@@ -76,12 +80,19 @@ class Threads:
 
     @asynccontextmanager
     async def alone(self, key: Key) -> AsyncIterator[None]:
-        """Be the only one who speaks in this thread; others wait for their turn."""
+        """Be the only one who speaks in this thread; others wait for their turn.
+
+        Raises:
+            BusyError: It did not come in time.
+        """
         turns = self._turns.setdefault(key, _Turns())
         turns.n_users += 1
         try:
-            async with turns.lock:
+            await _take(turns.lock)
+            try:
                 yield
+            finally:
+                turns.lock.release()
         finally:
             turns.n_users -= 1
             if not turns.n_users:
@@ -172,3 +183,14 @@ class Threads:
     def _write(self, turns: Sequence[Turn]) -> Sequence[None]:
         self._store.append(turns, limits=self.limits, now=self._clock())
         return [None] * len(turns)
+
+
+async def _take(lock: asyncio.Lock) -> None:
+    try:
+        async with asyncio.timeout(TURN_TIMEOUT):
+            await lock.acquire()
+    except TimeoutError as error:
+        raise BusyError(
+            f"other messages of this thread are still being answered after {TURN_TIMEOUT:g} s; ask again in a moment",
+            retry_after=5,
+        ) from error

@@ -22,6 +22,9 @@ _LONGEST_KNOWN = 2_000
 
 _LONGEST_SUBJECT = 255
 
+_ADMIN = "admin"
+"""The scope that steers the service."""
+
 _OURS: Options = {
     # Looked at below, by our own clock, and each with words of its own.
     "verify_exp": False,
@@ -33,9 +36,20 @@ _OURS: Options = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearer:
+    """Who shows a token."""
+
+    subject: str
+    """Empty = nobody in particular."""
+
+    may_steer: bool
+    """Whether it is good for the controls: tokens without scopes are good for everything."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Claims:
-    subject: str
+    bearer: Bearer
     begins_at: float
     ends_at: float
 
@@ -58,8 +72,8 @@ class Tokens:
         """Tokens that are remembered."""
         return len(self._known)
 
-    def subject_of(self, token: str) -> str:
-        """Whose token it is; empty = nobody's in particular.
+    def bearer_of(self, token: str) -> Bearer:
+        """Whose token it is.
 
         Raises:
             TokenError: It does not count, or not now.
@@ -76,7 +90,7 @@ class Tokens:
             raise TokenError("the token has expired (exp)")
         if now < claims.begins_at:
             raise TokenError("the token is not valid yet (nbf)")
-        return claims.subject
+        return claims.bearer
 
     def _read(self, token: str) -> _Claims:
         try:
@@ -92,7 +106,8 @@ class Tokens:
         if ends_at is None:
             raise TokenError("the token never ends: it must have exp")
         begins_at = _moment(claims, "nbf")
-        return _Claims(_subject(claims), -math.inf if begins_at is None else begins_at, ends_at)
+        bearer = Bearer(subject=_subject(claims), may_steer=_may_steer(claims))
+        return _Claims(bearer, -math.inf if begins_at is None else begins_at, ends_at)
 
 
 def _moment(claims: dict[str, Any], name: str) -> float | None:
@@ -112,6 +127,14 @@ def _subject(claims: dict[str, Any]) -> str:
     if not isinstance(subject, str) or len(subject) > _LONGEST_SUBJECT or not _is_storable(subject):
         raise TokenError(f"the token's sub must be a text of {_LONGEST_SUBJECT} characters or fewer")
     return subject
+
+
+def _may_steer(claims: dict[str, Any]) -> bool:
+    if "scope" not in claims:
+        return True
+    scope = claims["scope"]
+    scopes = scope.split() if isinstance(scope, str) else scope  # words of a text (RFC 8693), or a list
+    return isinstance(scopes, list) and _ADMIN in scopes
 
 
 def _is_storable(text: str) -> bool:

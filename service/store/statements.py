@@ -78,12 +78,23 @@ class Statements:
         self.expire = sa.delete(THREADS).where(THREADS.c.id.in_(silent.with_for_update(skip_locked=True)))
         """Deletes threads that have been silent since `before`."""
 
+        newest = (THREADS.c.heard_at.desc(), THREADS.c.id.desc())
+        ranked = sa.select(
+            THREADS.c.id,
+            THREADS.c.heard_at,
+            sa.func.row_number().over(partition_by=THREADS.c.owner, order_by=newest).label("rank"),
+        ).subquery("ranked")
         surplus = (
-            sa.select(THREADS.c.id)
-            .order_by(THREADS.c.heard_at.desc(), THREADS.c.id.desc())
-            .offset(sa.bindparam("most", type_=sa.BigInteger))
+            sa.select(ranked.c.id)
+            .order_by(ranked.c.rank, ranked.c.heard_at.desc(), ranked.c.id.desc())
+            .offset(_MOST)
         )
-        self.shrink = sa.delete(THREADS).where(THREADS.c.id.in_(surplus.with_for_update(skip_locked=True)))
-        """Leaves the `most` threads that were heard last."""
+        # In two steps, for PostgreSQL locks no rows of a query that ranks them.
+        locked = sa.select(THREADS.c.id).where(THREADS.c.id.in_(surplus)).with_for_update(skip_locked=True)
+        self.shrink = sa.delete(THREADS).where(THREADS.c.id.in_(locked))
+        """Leaves `most` threads: everybody's newest, then everybody's second newest, and so on.
+
+        Whoever has the most loses the oldest of theirs first, so nobody can take away the others' by making many.
+        """
 
         self.count = sa.select(sa.func.count()).select_from(THREADS)

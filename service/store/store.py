@@ -19,6 +19,9 @@ from service.store.records import Key, Limits, Message, Turn
 from service.store.sqlite import SqliteDatabase
 from service.store.statements import Statements
 
+_TOLERATED = 100
+"""One in so many threads may be too many until they are tidied up: to find whose it is, all are looked at."""
+
 
 class Store:
     """Conversations in a database. Blocks; may be used from several threads.
@@ -71,7 +74,7 @@ class Store:
         return threads
 
     def append(self, turns: Sequence[Turn], *, limits: Limits, now: datetime) -> None:
-        """Keep what was said, in one transaction; what is beyond the limits goes.
+        """Keep what was said, in one transaction; what is well beyond the limits goes.
 
         A thread that was silent for too long begins anew.
         """
@@ -90,15 +93,23 @@ class Store:
             connection.execute(statements.add, {"rows": _as_json(added), "now": now})
             if too_long := [(row_id,) for row_id, n in threads.values() if n > limits.messages]:
                 connection.execute(statements.trim, {"rows": _as_json(too_long), "most": limits.messages})
-            if any(n == 2 * comes[key] for key, (_, n) in threads.items()):  # there are new ones
-                connection.execute(statements.shrink, {"most": limits.threads})
+            has_new = any(n == 2 * comes[key] for key, (_, n) in threads.items())
+            if has_new:
+                self._shrink(connection, limits.threads, tolerated=limits.threads // _TOLERATED)
 
     def tidy(self, *, limits: Limits, now: datetime) -> int:
         """Delete threads that are beyond the limits. Returns how many are left."""
         with self._transaction(writes=True) as connection:
             connection.execute(self._statements.expire, {"before": now - limits.ttl})
-            connection.execute(self._statements.shrink, {"most": limits.threads})
-            return connection.execute(self._statements.count).scalar_one()
+            return self._shrink(connection, limits.threads)
+
+    def _shrink(self, connection: sa.Connection, most: int, *, tolerated: int = 0) -> int:
+        """Delete threads beyond `most`, when they are more than `tolerated`. Returns how many are left."""
+        n_threads: int = connection.execute(self._statements.count).scalar_one()
+        if n_threads <= most + tolerated:
+            return n_threads
+        connection.execute(self._statements.shrink, {"most": most})
+        return connection.execute(self._statements.count).scalar_one()
 
     def close(self) -> None:
         """Close all connections. May be called twice."""

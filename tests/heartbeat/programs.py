@@ -137,6 +137,13 @@ def leaves_an_orphan() -> None:
     live()
 
 
+def tells_what_it_imports() -> None:
+    before = set(sys.modules)
+    mark_agent_started("Ada")
+    mark_agent_stopped("by itself")
+    sys.stderr.write(" ".join(sorted(set(sys.modules) - before)))
+
+
 def has_children() -> None:
     mark_agent_started("Parent")
     context = multiprocessing.get_context("fork")
@@ -150,7 +157,8 @@ PROGRAMS: dict[str, Callable[[], None]] = {
     for program in (
         returns, fails, exits, waits, ends_itself_when_asked, ends_itself_when_asked_later,
         reads_its_settings_again, ignores_the_end_of_its_terminal, uses_asyncio, uses_asyncio_and_ctrl_c,
-        decorated, stopped, forks, forks_and_says_nothing, leaves_an_orphan, has_children,
+        decorated, stopped, forks, forks_and_says_nothing, leaves_an_orphan,
+        tells_what_it_imports, has_children,
     )
 }  # fmt: skip
 

@@ -191,6 +191,12 @@ async def test_a_killed_programs_line_breaks_though_its_child_lives(runs: Runs) 
     assert runs.goodbyes == []
 
 
+async def test_nothing_is_imported_beside_the_program(runs: Runs) -> None:
+    """A child that is forked during an import has half of a module, for good."""
+    assert await runs.start("tells_what_it_imports") == {"code": 0, "stderr": ""}
+    assert runs.reasons == ["by itself"]
+
+
 async def test_a_process_of_multiprocessing_says_goodbye(runs: Runs) -> None:
     assert await runs.start("has_children") == {"code": 0, "stderr": ""}
     assert sorted((beat.agent_id, beat.reason) for beat in runs.goodbyes) == [

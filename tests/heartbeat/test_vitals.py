@@ -76,8 +76,8 @@ def test_processes_beside_each_other_name_the_same_machine() -> None:
 def test_a_machine_without_proc_has_a_name_that_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
     named = machine()
 
-    def missing(*_: object, **__: object) -> str:
+    def missing(_: Path) -> bytes:
         raise FileNotFoundError("/proc")
 
-    monkeypatch.setattr(Path, "read_text", missing)
+    monkeypatch.setattr(Path, "read_bytes", missing)
     assert machine() == machine() not in ("", named)

@@ -67,6 +67,42 @@ async def test_all_are_asked_now_and_waited_for(looptime: float) -> None:
 
 
 @virtual
+async def test_those_of_one_server_are_asked_one_after_another(looptime: float) -> None:
+    names = ("one", "two", "three")
+    stage = ProbingStage(*map(deployed, names), deployed("other", "other.example"))
+    for member in stage.pool.members():
+        stage.fake.lists[member.endpoint.id] = lists("m", after=2)
+    await stage.prober.probe_all(limit=10)
+    assert looptime == 6
+    assert stage.fake.listed == [
+        "far.example/one", "other.example/other", "far.example/two", "far.example/three"
+    ]  # fmt: skip
+    assert {stage.state(number) for number in range(4)} == {State.HEALTHY}
+
+
+@virtual
+async def test_whose_turn_does_not_come_in_time_is_asked_later(looptime: float) -> None:
+    stage = ProbingStage(deployed("one"), deployed("two"), deployed("three"))
+    for member in stage.pool.members():
+        stage.fake.lists[member.endpoint.id] = lists("m", after=2)
+    await stage.prober.probe_all(limit=3)
+    assert (looptime, stage.fake.listed) == (3, ["far.example/one", "far.example/two"])
+    await stage.watch(5)
+    assert [stage.state(number) for number in range(3)] == [State.HEALTHY] * 3
+
+
+@virtual
+async def test_what_is_asked_already_is_not_asked_again(looptime: float) -> None:
+    stage = ProbingStage(deployed("one"), deployed("two"))
+    for member in stage.pool.members():
+        stage.fake.lists[member.endpoint.id] = lists("m", after=2)
+    stage.prober.probe_due()
+    await asyncio.sleep(1)
+    await stage.prober.probe_all(limit=10)
+    assert (looptime, stage.fake.listed) == (4, ["far.example/one", "far.example/two"])
+
+
+@virtual
 async def test_who_wants_to_be_left_alone_is(looptime: float) -> None:
     stage = ProbingStage(HERE, THERE)
     stage.breaks(0, Met.RATE_LIMITED, retry_after=60.0)

@@ -82,6 +82,7 @@ class FakeModels:
                 current = self.current
                 request.on_begin(current.id if current else "none", (current and current.model) or "none")
             for number, word in enumerate(self.words):
+                await asyncio.sleep(0)  # as words come over a network, between which others have their turn
                 yield self._chunk(
                     {"role": "assistant", "content": word} if number == 0 else {"content": word}
                 )

@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.auth import OWNER, Access, Guard, is_loopback
+from config import Settings
+from service.auth import OWNER, STEERING_PATHS, Access, Guard, is_loopback
 from service.running import Service
 from tests.service.conftest import Connect, Start
 from tests.service.tokens import SECRET, bearer, token
@@ -84,10 +85,23 @@ async def test_pages_of_other_origins_are_refused(origin: str, is_ours: bool) ->
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-async def test_forms_of_other_sites_are_refused_though_they_send_no_origin(site: str) -> None:
+async def test_pages_of_other_sites_are_refused_though_they_send_no_origin(site: str) -> None:
     client, _ = guarded()
-    assert (await client.get("/", headers={"sec-fetch-site": site})).status_code == 200
-    assert told(await client.post("/", headers={"sec-fetch-site": site})) == (403, "foreign")
+    foreign = {"sec-fetch-site": site}
+    for _ in range(2):
+        for path in ("/", "/health", "/ready"):
+            assert (await client.get(path, headers=foreign)).status_code == 200
+            assert (await client.head(path, headers=foreign)).status_code == 200
+        for path in ("/test_llm", "/status", "/v1/models", "/nope"):
+            assert told(await client.get(path, headers=foreign)) == (403, "foreign")
+        assert told(await client.post("/", headers=foreign)) == (403, "foreign")
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+async def test_its_own_pages_and_addresses_that_a_person_typed_are_let_in(site: str) -> None:
+    client, _ = guarded()
+    for path in ("/", "/docs", "/test_llm"):
+        assert (await client.get(path, headers={"sec-fetch-site": site})).status_code == 200
 
 
 async def test_with_a_secret_any_name_will_do_and_a_token_is_needed() -> None:
@@ -181,3 +195,22 @@ async def test_all_but_three_addresses_of_the_service_want_a_token(start: Start,
     shown = bearer(token(sub="ann", exp=4_102_444_800))
     for method, path in CLOSED:
         assert (await client.request(method, path, headers=shown)).status_code != 401, path
+
+
+async def test_a_token_with_scopes_steers_only_as_admin(start: Start, connect: Connect) -> None:
+    service = await start(jwt_secret=SECRET, reload=lambda: Settings.model_validate({"jwt_secret": SECRET}))
+    client = connect(service)
+    for shown, may in ((token(), True), (token(scope="chat admin"), True), (token(scope="chat"), False)):
+        for path in STEERING_PATHS:
+            response = await client.post(path, json={"deploy_id": None}, headers=bearer(shown))
+            assert response.status_code == (200 if may else 403), path
+            assert may or told(response) == (403, "scope")
+        sent = {"message": "hi"}
+        assert (await client.post("/poll_requests", json=sent, headers=bearer(shown))).status_code == 200
+        assert (await client.get("/status", headers=bearer(shown))).status_code == 200
+
+
+async def test_all_that_is_posted_but_questions_steers(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    posted = {path for path, methods in paths.items() if "post" in methods}
+    assert posted - {"/poll_requests", "/v1/chat/completions"} == STEERING_PATHS

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from llm.errors import BadRequestError, BrokenStreamError, NoModelError
+from llm.errors import BadRequestError, BrokenStreamError, NoModelError, TooLongError
 from llm.health import State
 from llm.tools import DATA_RULE, Tool
 from service import threads as threads_module
@@ -162,6 +162,40 @@ async def test_an_answer_whose_words_were_told_is_not_begun_again(
 
     with pytest.raises(BrokenStreamError):
         await service.chat.answer(ask(), say=say)
+    assert (len(models.requests), await kept(service)) == (1, [])
+
+
+async def test_an_answer_none_of_whose_words_were_told_is_begun_again(
+    service: Service, models: FakeModels
+) -> None:
+    models.words = ("", "now ", "it works")  # as when a tool is called first
+    models.breaks = [BROKEN, BROKEN]
+    told = []
+
+    async def say(text: str) -> None:
+        told.append(text)
+
+    answer = await service.chat.answer(ask(), say=say)
+    assert (answer.response, told) == ("now it works", ["now ", "it works"])
+    assert len(models.requests) == 3
+    models.breaks = [BROKEN] * 3
+    with pytest.raises(BrokenStreamError):
+        await service.chat.answer(ask(), say=say)
+    assert len(models.requests) == 6
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_an_answer_that_takes_too_long_is_not_begun_again(
+    service: Service, models: FakeModels, *, is_told: bool
+) -> None:
+    models.words = ("", "words")
+    models.breaks = [TooLongError("x: no end within 120 s")]
+
+    async def say(_: str) -> None:
+        return
+
+    with pytest.raises(TooLongError):
+        await service.chat.answer(ask(), say=say if is_told else None)
     assert (len(models.requests), await kept(service)) == (1, [])
 
 

@@ -31,10 +31,12 @@ _READY = 30.0
 async def run(tmp_path: Path) -> AsyncIterator[Run]:
     """Starts services; gives the process and its URL."""
 
-    async def started(*arguments: str, waits: bool = True, **env: str) -> tuple[Child, str]:
+    async def started(
+        *arguments: str, waits: bool = True, program: tuple[str, str] = ("-m", "service"), **env: str
+    ) -> tuple[Child, str]:
         port = env.pop("AGENT_PORT", str(free_port()))
         child = Child(
-            [sys.executable, "-m", "service", *arguments],
+            [sys.executable, *program, *arguments],
             name="service",
             log=tmp_path / "service.log",
             cwd=tmp_path,
@@ -128,6 +130,26 @@ async def test_sigterm_waits_for_an_answer_that_runs(run: Run, http: aiohttp.Cli
         log = child.log_text()
         for secret in (SECRET, token(sub="ann"), "fine day"):
             assert secret not in log
+
+
+HANGS = """
+import sys, threading, time
+from service import __main__ as service
+
+def wait_for_a_name_server():
+    time.sleep(50)
+
+threading.Thread(target=wait_for_a_name_server).start()
+sys.exit(service.main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_ends_though_a_thread_hangs(run: Run, number: signal.Signals) -> None:
+    child, _ = await run(program=("-c", HANGS))
+    child.signal(number)
+    assert await child.wait(timeout=_READY) == (0 if number is signal.SIGTERM else 130)
+    assert "something does not end" in child.log_text()
 
 
 WRONG = {

@@ -12,7 +12,7 @@ import httpx
 import openai
 import pytest
 
-from llm.errors import BadRequestError, BrokenStreamError, NoModelError
+from llm.errors import BadRequestError, BrokenStreamError, NoModelError, TooLongError
 from llm.health import State
 from service import answers as answers_module
 from service.running import Service
@@ -166,6 +166,15 @@ async def test_a_broken_answer_is_begun_again_where_nobody_saw_it(
     models.breaks = [BrokenStreamError("a: silent")] * 3
     with pytest.raises(openai.InternalServerError, match="broke off"):
         await ai.chat.completions.create(model="x", messages=HI)
+
+
+async def test_an_answer_that_takes_too_long_is_not_begun_again(
+    ai: openai.AsyncOpenAI, models: FakeModels
+) -> None:
+    models.breaks = [TooLongError("a: no end within 120 s")]
+    with pytest.raises(openai.InternalServerError, match="no end within"):
+        await ai.chat.completions.create(model="x", messages=HI)
+    assert len(models.requests) == 1
 
 
 async def test_a_stream_that_breaks_off_raises_in_the_client(

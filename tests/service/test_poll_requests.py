@@ -16,11 +16,10 @@ from hypothesis import strategies as st
 
 from llm.errors import BadRequestError, BrokenStreamError, NoModelError
 from service import answers as answers_module
-from service import bodies
+from service import bodies, threads
 from service.chat import WAITING
 from service.running import Service
 from service.store import Key
-from stack.until import until
 from tests.service.conftest import Connect, Serve, Start
 from tests.service.fakes import FakeModels
 from tests.service.tokens import SECRET, bearer, token
@@ -159,21 +158,6 @@ async def test_a_large_body_is_refused_before_it_is_read(
     assert len(models.requests) == 1
 
 
-async def test_a_body_that_does_not_come_is_not_waited_for_for_ever(
-    url: str, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bodies, "_READ_TIMEOUT", 0.05)
-    stop = asyncio.Event()
-
-    async def slow() -> AsyncIterator[bytes]:
-        yield b'{"message'
-        await stop.wait()
-
-    async with http.post(f"{url}{PATH}", data=slow()) as response:
-        assert response.status == 408
-    stop.set()
-
-
 # -- no model, or a bad one
 
 
@@ -302,32 +286,6 @@ async def test_a_stream_that_breaks_off_says_so(
     assert list(await service.threads.recall(Key("", "t"))) == []
 
 
-# -- clients that go away
-
-
-@pytest.mark.parametrize("stream", [True, False])
-async def test_a_client_that_goes_away_ends_its_answer(
-    url: str, http: aiohttp.ClientSession, models: FakeModels, service: Service, *, stream: bool
-) -> None:
-    models.gate = asyncio.Event()
-    sent = {"message": "hi", "thread_id": "t", "stream": stream}
-    asking = asyncio.create_task(http.post(f"{url}{PATH}", json=sent).__aenter__())
-    await until(lambda: models.n_open == 1, timeout=3, what="the question")
-    if stream:
-        (await asking).close()
-    else:
-        asking.cancel()
-        await asyncio.wait({asking})
-    await until(lambda: models.n_closed_early == 1, timeout=3, what="the end of the answer")
-    await until(lambda: len(service.answers) == 0, timeout=3, what="the end of the request")
-    models.gate = None
-    assert list(await service.threads.recall(Key("", "t"))) == []
-    async with http.post(f"{url}{PATH}", json=sent) as response:
-        assert response.status == 200
-    if not stream:
-        await until(lambda: b'status="499"} 1.0' in service.metrics.as_text(), timeout=3, what="the count")
-
-
 # -- whose thread it is
 
 
@@ -350,7 +308,11 @@ async def test_threads_belong_to_the_tokens_subject(
     assert await say("and?", sub="eve") == ["what?", "It is a fine day.", "and?"]
 
 
-async def test_200_at_once(service: Service, serve: Serve, models: FakeModels) -> None:
+@pytest.mark.timeout(30)  # a busy machine takes seconds for so many
+async def test_200_at_once(
+    service: Service, serve: Serve, models: FakeModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "STORE_TIMEOUT", 20.0)  # the machine may be busy
     url = await serve(service)
     models.delay = 0.05
     connector = aiohttp.TCPConnector(limit=0)

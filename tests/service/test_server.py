@@ -21,10 +21,10 @@ from tests.service.fakes import FakeModels
 class _Served:
     """A server that a test ends by itself."""
 
-    def __init__(self, service: Service, **options: float) -> None:
+    def __init__(self, service: Service, *, end_limit: float = 10.0) -> None:
         listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        self.server = Server(create_app(service), service, **options)
+        self.server = Server(create_app(service), service, end_limit=end_limit)
         self.serving = asyncio.create_task(self.server.serve(sockets=[listening]))
 
     async def end(self) -> float:
@@ -35,8 +35,8 @@ class _Served:
         return time.monotonic() - began_at
 
 
-async def served(service: Service, **options: float) -> _Served:
-    made = _Served(service, **options)
+async def served(service: Service, *, end_limit: float = 10.0) -> _Served:
+    made = _Served(service, end_limit=end_limit)
     await until(lambda: made.server.started, timeout=3, what="the server")
     return made
 
@@ -83,6 +83,25 @@ async def test_answers_that_do_not_end_are_cut_in_time_and_told_so(
     *_, data, _, _ = (await stream.content.read()).decode().split("\n")
     assert json.loads(data.removeprefix("data: "))["error"]["code"] == "ending"
     assert models.n_open == 0
+
+
+async def test_a_client_that_does_not_read_does_not_hold_up_the_end(
+    service: Service, models: FakeModels
+) -> None:
+    models.words = ["w" * 100_000] * 1_000
+    server = await served(service, end_limit=1.2)
+    body = b'{"message": "hi", "stream": true}'
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        client.connect(("127.0.0.1", int(server.url.rpartition(":")[2])))
+        client.sendall(
+            b"POST /poll_requests HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
+            + body
+        )
+        await until(lambda: models.n_open == 1, timeout=3, what="the question")
+        assert await server.end() < 1.5
+        assert not server.server.server_state.connections
+    assert models.n_closed_early == 1
 
 
 async def test_a_server_ends_at_once_when_nobody_asks(service: Service, http: aiohttp.ClientSession) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from service import threads as threads_module
+from service.errors import BusyError
 from service.store import Key, Limits, Message, Store, StoreError, Turn
 from service.threads import ForgetfulError, Threads
 from stack.until import until
@@ -107,6 +108,19 @@ async def test_those_who_share_a_thread_take_turns_and_others_do_not_wait(thread
         pass
 
 
+async def test_nobody_waits_for_ever_for_a_turn(threads: Threads, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads_module, "TURN_TIMEOUT", 0.02)
+    async with threads.alone(A):
+        for _ in range(2):
+            with pytest.raises(BusyError, match=r"still being answered after 0\.02 s"):
+                async with threads.alone(A):
+                    pytest.fail("two at once")
+        async with threads.alone(B):
+            pass
+    async with threads.alone(A):
+        pass
+
+
 # -- a database that is away
 
 
@@ -126,7 +140,7 @@ async def test_a_locked_database_is_done_without_and_comes_back(
         for _ in range(50):
             with pytest.raises(ForgetfulError):
                 await threads.recall(A)
-        assert asyncio.get_running_loop().time() - began_at < 0.5, "nobody waits for what is away"
+        assert asyncio.get_running_loop().time() - began_at < 2, "nobody waits for what is away"
         other.execute("ROLLBACK")
         other.close()
         await until(lambda: threads.trouble is None, timeout=3, what="the database")

@@ -23,7 +23,7 @@ class _Clock:
 
 
 def subject(text: str, *, now: float = NOW) -> str:
-    return Tokens(SECRET, clock=lambda: now).subject_of(text)
+    return Tokens(SECRET, clock=lambda: now).bearer_of(text).subject
 
 
 @pytest.mark.parametrize(
@@ -95,16 +95,43 @@ def test_a_known_token_expires_all_the_same() -> None:
     clock = _Clock()
     tokens = Tokens(SECRET, clock=clock)
     text = token(sub="ann", exp=NOW + 10)
-    assert tokens.subject_of(text) == "ann"
+    assert tokens.bearer_of(text).subject == "ann"
     clock.now = NOW + 9.9
-    assert tokens.subject_of(text) == "ann"
+    assert tokens.bearer_of(text).subject == "ann"
     clock.now = NOW + 10
     with pytest.raises(TokenError, match="expired"):
-        tokens.subject_of(text)
+        tokens.bearer_of(text)
 
 
 def test_many_tokens_do_not_fill_the_memory() -> None:
     tokens = Tokens(SECRET, clock=lambda: NOW)
     for number in range(5_000):
-        assert tokens.subject_of(token(sub=str(number))) == str(number)
+        assert tokens.bearer_of(token(sub=str(number))).subject == str(number)
     assert tokens.n_known <= 4_096
+
+
+@pytest.mark.parametrize(
+    ("claims", "may_steer"),
+    [
+        ({}, True),
+        ({"scope": "admin"}, True),
+        ({"scope": "chat admin"}, True),
+        ({"scope": ["chat", "admin"]}, True),
+        ({"scope": "chat"}, False),
+        ({"scope": "administrator"}, False),
+        ({"scope": ""}, False),
+        ({"scope": []}, False),
+        ({"scope": ["chat admin"]}, False),
+        ({"scope": {"admin": True}}, False),
+        ({"scope": 7}, False),
+    ],
+)
+def test_a_token_with_scopes_steers_only_as_admin(claims: dict[str, Any], may_steer: bool) -> None:
+    tokens = Tokens(SECRET, clock=lambda: NOW)
+    for _ in range(2):
+        assert tokens.bearer_of(token(sub="ann", **claims)).may_steer is may_steer
+
+
+def test_a_scope_of_null_is_a_scope() -> None:
+    shown = raw_token(HEADER, {"exp": NOW + 1, "scope": None})
+    assert not Tokens(SECRET, clock=lambda: NOW).bearer_of(shown).may_steer

@@ -92,6 +92,36 @@ def test_the_thread_that_was_silent_longest_goes_first(store: Store) -> None:
     assert [bool(said(store, key)) for key in (A, B, C, D)] == [True, False, True, True]
 
 
+def test_whoever_has_the_most_threads_loses_one_first(store: Store) -> None:
+    limits = Limits(threads=5, messages=6, ttl=timedelta(hours=1))
+    anns, bobs = ([Key(owner, name) for name in "123456789"] for owner in ("ann", "bob"))
+    for second, key in enumerate(anns[:2]):
+        store.append([Turn(key, "q", "a")], limits=limits, now=at(second))
+    for second, key in enumerate(bobs, start=10):
+        store.append([Turn(key, "q", "a")], limits=limits, now=at(second))
+    assert all(said(store, key) for key in [*anns[:2], *bobs[-3:]])
+    assert not any(said(store, key) for key in bobs[:-3])
+    for second, key in enumerate((Key("cid", "1"), Key("dan", "1")), start=20):
+        store.append([Turn(key, "q", "a")], limits=limits, now=at(second))
+    kept = [*anns[:2], *bobs[-2:], Key("cid", "1"), Key("dan", "1")]
+    assert [key for key in kept if not said(store, key)] == [anns[0]], (
+        "of equals, the one that is silent longest"
+    )
+    narrow = Limits(threads=3, messages=6, ttl=limits.ttl)
+    assert store.tidy(limits=narrow, now=at(30)) == 3
+    assert [key.owner for key in kept if said(store, key)] == ["bob", "cid", "dan"]
+
+
+def test_a_few_too_many_wait_until_they_are_tidied_up(store: Store) -> None:
+    limits = Limits(threads=200, messages=6, ttl=timedelta(hours=1))
+    keys = [Key("ann", str(number)) for number in range(203)]
+    store.append([Turn(key, "q", "a") for key in keys[:202]], limits=limits, now=at(0))
+    assert sum(bool(said(store, key)) for key in keys) == 202
+    assert store.tidy(limits=limits, now=at(1)) == 200
+    store.append([Turn(key, "q", "a") for key in keys], limits=limits, now=at(2))
+    assert sum(bool(said(store, key)) for key in keys) == 200
+
+
 def test_messages_go_with_their_thread(store: Store, other_program: sa.Engine) -> None:
     limits = Limits(threads=1, messages=6, ttl=timedelta(hours=1))
     for second, key in enumerate((A, B, C)):
