@@ -50,7 +50,7 @@ async def entrypoint(ctx: JobContext) -> None:
         turns.add_message(role="assistant", content=agent)
     turns.add_message(role="user", content="Hello.")
     await session.start(agent=Agent(instructions=DEFAULT_PROFILE.prompt, chat_ctx=turns), room=ctx.room)
-    session.say(DEFAULT_PROFILE.greeting)
+    session.say(os.environ.get("BENCH_GREETING") or DEFAULT_PROFILE.greeting)
 
 
 if __name__ == "__main__":

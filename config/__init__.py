@@ -2,7 +2,8 @@
 
 from config.errors import SettingsError
 from config.folders import cache_folder, state_folder
-from config.providers import NO_KEY, Endpoint, Providers, resolve_providers
+from config.keys import read_key
+from config.providers import NO_KEY, Endpoint, Providers, endpoint_for, missing_keys, resolve_providers
 from config.settings import (
     SENDER_SETTINGS,
     LiveKitLogin,
@@ -21,8 +22,11 @@ __all__ = [
     "Settings",
     "SettingsError",
     "cache_folder",
+    "endpoint_for",
     "load_settings",
+    "missing_keys",
     "process_environment",
+    "read_key",
     "reload_settings",
     "resolve_providers",
     "state_folder",

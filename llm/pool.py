@@ -141,15 +141,20 @@ class Pool:
         """Whether there is one that is not known to be broken."""
         return any(member.health.is_available for member in self._members.values())
 
-    def candidates(self, *, without: Collection[str] = ()) -> list[Member]:
-        """Whom to ask, best first: those that answer or may do, then those that may be tried again."""
+    def candidates(self, *, without: Collection[str] = (), prefer: str | None = None) -> list[Member]:
+        """Whom to ask, best first: those that answer or may do, then those that may be tried again.
+
+        Args:
+            without: Ids of those that are not meant.
+            prefer: Id of the one that comes first among those that are as well as it is.
+        """
         now = self._clock()
         able = [
             member
             for member in self.members()
             if member.endpoint.id not in without and member.health.may_be_tried(now=now)
         ]
-        return sorted(able, key=lambda member: _rank(member.health))
+        return sorted(able, key=lambda member: (_rank(member.health), member.endpoint.id != prefer))
 
     def last_resort(self, *, without: Collection[str] = ()) -> Member | None:
         """Whom to ask when nobody may be asked yet: the best of those that broke by themselves and that nobody tries.

@@ -15,6 +15,9 @@ class ChatRequest:
     model: str | None = None
     """Asked for where it is served; None, or not known there = the endpoint's own."""
 
+    prefer: str | None = None
+    """Id of the endpoint to ask before others that are as well as it is; None = in their usual order."""
+
     options: Mapping[str, Any] = field(default_factory=dict)
     """Further fields of the request: temperature, tools, tool_choice, max_completion_tokens, response_format…"""
 

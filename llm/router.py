@@ -43,6 +43,9 @@ MODELS_TIMEOUT = 2.0
 class _Asked:
     """What one request has met so far."""
 
+    prefer: str | None = None
+    """Id of the endpoint that the request wants."""
+
     tried: dict[str, AskingError] = field(default_factory=dict)
     """Why each endpoint did not answer, by its id."""
 
@@ -122,7 +125,7 @@ class Router:
 
     async def _begin(self, request: ChatRequest) -> Answer:
         """An answer whose first words are there."""
-        asked = _Asked()
+        asked = _Asked(prefer=request.prefer)
         while members := self._next(asked):
             try:
                 answer = await self._first_of(members, request, asked)
@@ -146,7 +149,7 @@ class Router:
     def _next(self, asked: _Asked) -> list[Member]:
         """Whom to ask now, best first; empty = nobody is left."""
         is_late = asked.silent_at is not None and self._clock() >= asked.silent_at + self._patience
-        candidates = self._pool.candidates(without=asked.tried)
+        candidates = self._pool.candidates(without=asked.tried, prefer=asked.prefer)
         if candidates and not is_late:
             return candidates
         for member in self._pool.candidates():

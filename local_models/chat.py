@@ -47,6 +47,9 @@ class _Message(BaseModel):
         # JSON may carry half of a surrogate pair, which is no text and ends llama.cpp's parser.
         return "\n".join(parts).encode("utf-8", "replace").decode()
 
+    def has_pictures(self) -> bool:
+        return isinstance(self.content, list) and any(part.type == "image_url" for part in self.content)
+
 
 class _StreamOptions(BaseModel):
     include_usage: bool = False
@@ -68,6 +71,8 @@ class _ChatRequest(BaseModel):
 
     @model_validator(mode="after")
     def _check_text(self) -> _ChatRequest:
+        if any(m.has_pictures() for m in self.messages):
+            raise ValueError("messages hold pictures, and nothing here sees; send text")
         if not self.conversation():
             raise ValueError("messages have no text")
         return self

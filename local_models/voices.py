@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from config.provider_list import MAC_VOICES, NANO_VOICES
 from local_models.audio import Samples, from_pcm
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class NanoVoice:
     """SVOX Pico through nanotts: 20 ms a sentence."""
 
     name = "nanotts"
-    voices = ("en-US", "en-GB", "de-DE", "es-ES", "fr-FR", "it-IT")
+    voices = NANO_VOICES
 
     def __init__(self) -> None:
         # Imported by name: the package does not exist on macOS.
@@ -61,7 +62,7 @@ class MacVoice:
     """The `say` of macOS."""
 
     name = "say"
-    voices = ("Samantha", "Daniel", "Karen")
+    voices = MAC_VOICES
 
     def speak(self, text: str, voice: str) -> Samples:
         with tempfile.TemporaryDirectory() as folder:

@@ -17,13 +17,14 @@ from session.call_state import CallState
 from session.conversation import Conversation
 from session.journal import Journal
 from session.leaving import LEAVING_TIMEOUT, Step, take_steps
+from session.notes import Notes
 from session.phase_log import PhaseLog
 from session.presence import Presence
 from session.reporting import Reporting
 from session.room_end import leave_behind, sends_successor
-from session.room_hold import RoomHold, needs_hold
+from session.room_hold import RoomHold, join_as_hold, needs_hold
 from session.server_api import ServerApi
-from wire import INCARNATION, LEAVING, STATUS_METHOD, AgentId
+from wire import INCARNATION, LEAVING, AgentId
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Call:
         watchdog: Ends the process when the event loop does not.
         beating: Keeps the registry told how the call is; begun by the call when it is sure to stay.
         reporting: Tells it the conversation, likewise.
+        notes: Tells the room how the agent is.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Call:
         watchdog: Watchdog,
         beating: Beating,
         reporting: Reporting,
+        notes: Notes,
     ) -> None:
         self._ctx = ctx
         self._room = ctx.room
@@ -77,11 +80,11 @@ class Call:
         self._settings = settings
         self._conversation = conversation
         self._journal = journal
-        self._login = login
         self._server_api = server_api
         self._watchdog = watchdog
         self._beating = beating
         self._reporting = reporting
+        self._notes = notes
         self._loop = asyncio.get_running_loop()
         self._life = RoomLife(
             RoomLimits(
@@ -94,20 +97,27 @@ class Call:
         )
         self._began_at = self._loop.time()
         self._changed = asyncio.Event()
-        self._hold = RoomHold(self._join_as_hold)
+        self._hold = RoomHold(
+            lambda: join_as_hold(
+                login.url, server_api.hold_token(self._room_name, ctx.job.id), on_lost=self._hold.lost
+            )
+        )
         self._presence = Presence(
             self._room,
             conversation,
             is_frozen=lambda: self._life.is_disconnected or not self._is_entered,
             on_counted=self._on_counted,
         )
-        self._phase_log = PhaseLog()
+        self._phase_log = PhaseLog(reporting.story.happened)
         self._loop_lag = 0.0
         self._is_entered = False
         self._incarnation = ""
         self._is_end_told = False
         self._elders = duplicates.Elders(
-            self._room, ask=self._ask_elder, on_alive=self._yield, on_eldest=self._begin_to_tell
+            self._room,
+            ask=lambda elder: duplicates.ask(self._room, elder, rpc.payload(server_api, self._room_name)),
+            on_alive=self._yield,
+            on_eldest=self._begin_to_tell,
         )
         self._background = Background()
         self._life_task: asyncio.Task[None] | None = None
@@ -193,12 +203,13 @@ class Call:
         self._room.on("reconnected", self._on_reconnected)
         self._room.on("disconnected", self._on_disconnected)
         self._conversation.on_closed = self._on_pipeline_closed
-        self._conversation.trouble.on_change = self._beating.tell
+        self._conversation.trouble.on_change = self._on_trouble
 
     async def _enter(self) -> None:
         await self._ctx.connect()
         self._is_entered = True
         self._incarnation = self._room.local_participant.attributes.get(INCARNATION, "")
+        self._notes.begin(self._room.local_participant)
         rpc.register(
             self._room.local_participant,
             room_name=self._room.name,
@@ -218,6 +229,10 @@ class Call:
         if not self._elders.is_asking:
             self._begin_to_tell()
 
+    def _on_trouble(self) -> None:
+        self._beating.tell()
+        self._notes.wait_for(self._conversation.trouble.failing)
+
     def _begin_to_tell(self) -> None:
         """Not before it is sure that this agent stays: a duplicate would take the elder's row in the registry."""
         self._beating.begin(self._incarnation)
@@ -225,9 +240,9 @@ class Call:
 
     def _on_counted(self, is_news: bool) -> None:
         n_humans = len(self._presence.humans)
+        self._reporting.count(self._presence.humans)
         if is_news:
             self._beating.tell()
-            self._reporting.count(n_humans)
         self._life.roster(n_humans, now=self._loop.time())
         self._changed.set()
         self._elders.look()
@@ -252,6 +267,7 @@ class Call:
         self._watchdog.clear("disconnected")
         self._life.reconnected(now=self._loop.time())
         self._beating.tell()
+        self._notes.again()
         self._presence.count()
 
     def _on_disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
@@ -268,27 +284,9 @@ class Call:
         # A close that nobody here asked for and that is no error is the job being ended from outside.
         self.close(CloseReason.PIPELINE_ENDED if is_error else CloseReason.WORKER_SHUTDOWN)
 
-    async def _ask_elder(self, elder: str) -> str:
-        return await self._room.local_participant.perform_rpc(
-            destination_identity=elder,
-            method=STATUS_METHOD,
-            payload=rpc.payload(self._server_api, self._room.name),
-            response_timeout=duplicates.ASK_TIMEOUT,
-        )
-
     def _yield(self) -> None:
         logger.warning("an older agent is in the room", extra={"action": "call.duplicate"})
         self.close(CloseReason.DUPLICATE)
-
-    async def _join_as_hold(self) -> rtc.Room:
-        room = rtc.Room()
-        room.on("disconnected", lambda _: self._hold.lost(room))
-        await room.connect(
-            self._login.url,
-            self._server_api.hold_token(self._room.name, self._ctx.job.id),
-            rtc.RoomOptions(auto_subscribe=False),
-        )
-        return room
 
     # -- the life
 
@@ -396,3 +394,4 @@ class Call:
     async def _end_background(self) -> None:
         await self._background.aclose()
         await self._elders.aclose()
+        await self._notes.aclose()

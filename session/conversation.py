@@ -28,11 +28,13 @@ from llm.models import Models
 from llm.tools import Tool
 from llm.tools import aclose as close_tools
 from session.clips import frames
+from session.companions import Companion
 from session.language_model import BackAgain
+from session.measuring import measured
 from session.recalling import with_turns
 from session.trouble import CLIPS, Part, Trouble
-from session.utterance import OnUtterance, Utterance
-from session.voice import MAX_TURN_DELAY, room_options
+from session.utterance import OnUtterance
+from session.voice import room_options
 from wire import Turn
 
 logger = logging.getLogger(__name__)
@@ -66,6 +68,8 @@ class Conversation:
         http: What the pipeline's sockets were opened with; closed with it.
         greeting: Said when a human is there, until one has heard it to its end; empty = nothing.
         on_said: Who is told what is said.
+        companions: What goes along with the pipeline. The greeting waits for it, in bounded time.
+        speaks: Aloud; otherwise what is said is written only.
         recall: Has what was said before this agent took another one's place; ends in bounded time and never raises.
             The greeting comes after it. None = nothing was.
     """
@@ -80,6 +84,8 @@ class Conversation:
         http: aiohttp.ClientSession,
         greeting: str,
         on_said: Sequence[OnUtterance] = (),
+        companions: Sequence[Companion] = (),
+        speaks: bool = True,
         recall: Callable[[], Awaitable[Sequence[Turn]]] | None = None,
     ) -> None:
         self.trouble = Trouble()
@@ -92,6 +98,8 @@ class Conversation:
         self._http = http
         self._greeting = greeting
         self._on_said = tuple(on_said)
+        self._companions = tuple(companions)
+        self._speaks = speaks
         self._recall = recall
         self._is_recalled = recall is None
         self._linked: str | None = None
@@ -136,13 +144,20 @@ class Conversation:
     async def start(self, room: rtc.Room) -> None:
         """Start the pipeline; it waits for the room to be connected."""
         self._room = room
+        options = room_options()
+        if not self._speaks:
+            options.audio_output = False
         recalling = asyncio.create_task(self._remember(), name="call-recall")
         try:
-            await self._session.start(self._agent, room=room, room_options=room_options(), record=False)
+            await self._session.start(self._agent, room=room, room_options=options, record=False)
             self._is_running = True
             if self._linked is not None:
                 self._hear(self._linked)
+            for one in self._companions:
+                one.begin(self._session, room)
             await recalling
+            for one in self._companions:
+                await one.ready()
         finally:
             recalling.cancel()
         self._is_recalled = True
@@ -165,7 +180,7 @@ class Conversation:
 
     def _on_subscribed(self, _: object) -> None:
         if self._greeting_speech is not None and not self._greeting_speech.done():
-            self._greeting_speech.allow_interruptions = True
+            self._greeting_speech.allow_interruptions = self._session.options.interruption["enabled"]
             self._greeted = self._listener()  # it begins now, for who is there now
         if not self._has_audience:
             self.set_audience(False)
@@ -205,6 +220,8 @@ class Conversation:
         if self._trying_late is not None:
             self._trying_late.cancel()
         try:
+            for one in self._companions:
+                await one.aclose()
             await self._session.aclose()
         finally:
             await self._models.aclose()
@@ -235,8 +252,8 @@ class Conversation:
             self._is_greeted = True
             if self._greeting:
                 self._greeted = self._listener()
-                can_be_heard = self._can_be_heard
-                self._greeting_speech = self._session.say(self._greeting, allow_interruptions=can_be_heard)
+                may_interrupt = self._can_be_heard and self._session.options.interruption["enabled"]
+                self._greeting_speech = self._session.say(self._greeting, allow_interruptions=may_interrupt)
                 self._greeting_speech.add_done_callback(self._on_greeted)
 
     def _on_greeted(self, speech: SpeechHandle) -> None:
@@ -267,7 +284,7 @@ class Conversation:
             return
         # A reply is tried before the human's turn is over, and the end of a turn cuts off what the agent says.
         may_go_on = self._waiting_part is Part.LLM and not self._is_turn_over
-        delay = MAX_TURN_DELAY + _TURN_MARGIN if may_go_on else 0.0
+        delay = self._session.options.endpointing["max_delay"] + _TURN_MARGIN if may_go_on else 0.0
         self._telling = asyncio.get_running_loop().call_later(delay, self._tell)
 
     def _tell(self) -> None:
@@ -347,7 +364,7 @@ class Conversation:
             self._late_tries = 0
         self._tell_soon()
         if item.role in ("user", "assistant"):
-            said = Utterance(role=item.role, text=item.text_content, interrupted=item.interrupted)
+            said = measured(item, item.role)
             for take in self._on_said:
                 take(said)
 

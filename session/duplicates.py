@@ -11,7 +11,7 @@ from typing import Protocol
 
 from livekit import rtc
 
-from wire import INCARNATION, LEAVING
+from wire import INCARNATION, LEAVING, STATUS_METHOD
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +57,17 @@ def find_elder(me: Agent, others: Iterable[Agent]) -> str | None:
         and _order(other) < mine
     ]
     return min(elders, key=_order).identity if elders else None
+
+
+async def ask(room: rtc.Room, elder: str, payload: str) -> str:
+    """What `elder` answers to `roomkeeper.status`.
+
+    Raises:
+        RpcError: It does not answer, or refuses.
+    """
+    return await room.local_participant.perform_rpc(
+        destination_identity=elder, method=STATUS_METHOD, payload=payload, response_timeout=ASK_TIMEOUT
+    )
 
 
 async def is_alive(ask: Callable[[], Awaitable[str]]) -> bool:

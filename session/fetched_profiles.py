@@ -7,6 +7,7 @@ import logging
 import os
 import tempfile
 from pathlib import Path
+from typing import TypeVar
 
 from session.registry_api import BadAnswerError, RegistryApi, RegistryApiError
 from wire import AgentId, Profile
@@ -16,11 +17,18 @@ logger = logging.getLogger(__name__)
 FETCH_TIMEOUT = 1.0
 """Seconds for asking and keeping. LiveKit waits 2.5 s for a worker's answer, and a human waits for LiveKit."""
 
+KNOWN_TIMEOUT = 0.02
+"""Seconds that a call waits for it when there is a last known profile. The answer still counts when it comes later: the
+call's own process reads the copy some 0.1 s after that."""
+
 PAUSE = 10.0
 """Seconds in which a registry that did not answer is not asked again: one that swallows requests would cost
 every caller a second."""
 
-_MOST_ETAGS = 1_000
+_MOST_REMEMBERED = 1_000
+"""Agents."""
+
+_Value = TypeVar("_Value")
 
 
 class FetchedProfiles:
@@ -29,20 +37,46 @@ class FetchedProfiles:
     Args:
         api: The registry.
         folder: Of the copies; made when there is one.
+        known_timeout: Seconds that `refresh` waits when something is known already.
     """
 
-    def __init__(self, api: RegistryApi, *, folder: Path) -> None:
+    def __init__(self, api: RegistryApi, *, folder: Path, known_timeout: float = KNOWN_TIMEOUT) -> None:
         self._api = api
         self._folder = folder
+        self._known_timeout = known_timeout
         self._etags: dict[AgentId, str] = {}
+        self._without: dict[
+            AgentId, None
+        ] = {}  # the registry has said that it has none for them; oldest first
+        self._asking: dict[AgentId, asyncio.Task[None]] = {}
         self._paused_until = float("-inf")
         self._is_failing = False
 
     async def refresh(self, agent_id: AgentId) -> None:
-        """Make the copy what the registry has, or leave it as it is when that cannot be had in time. Never raises."""
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._paused_until:
-            return
+        """Make the copy what the registry has, or leave it as it is when that cannot be had in time. Never raises.
+
+        Returns at once while the registry is known to be away, and soon when there is something to go on with: what it
+        says then is taken when it comes.
+        """
+        asking = self._asking.get(agent_id)
+        if asking is None:
+            if asyncio.get_running_loop().time() < self._paused_until:
+                return
+            asking = asyncio.create_task(self._ask(agent_id), name="profile-fetch")
+            self._asking[agent_id] = asking
+            asking.add_done_callback(lambda _: self._asking.pop(agent_id, None))
+        is_known = agent_id in self._without or self._path(agent_id).exists()
+        await asyncio.wait({asking}, timeout=self._known_timeout if is_known else None)
+
+    async def aclose(self) -> None:
+        """Ask no further. May be called twice."""
+        asking = list(self._asking.values())
+        for task in asking:
+            task.cancel()
+        if asking:
+            await asyncio.wait(asking)
+
+    async def _ask(self, agent_id: AgentId) -> None:
         try:
             async with asyncio.timeout(FETCH_TIMEOUT):
                 await self._refresh(agent_id)
@@ -59,20 +93,23 @@ class FetchedProfiles:
             self._worked()
 
     async def _refresh(self, agent_id: AgentId) -> None:
-        path = self._folder / f"{agent_id}.json"
+        path = self._path(agent_id)
         etag = self._etags.get(agent_id) if path.exists() else None
         stored = await self._api.profile(agent_id, etag=etag, timeout=FETCH_TIMEOUT)
         if stored is None:
             return
         self._etags.pop(agent_id, None)
+        self._without.pop(agent_id, None)
         if stored.profile is None:
             await asyncio.to_thread(path.unlink, missing_ok=True)
+            _remember(self._without, agent_id, None)
             return
         await asyncio.to_thread(_write, path, stored.profile)
         if stored.etag:
-            self._etags[agent_id] = stored.etag
-            if len(self._etags) > _MOST_ETAGS:
-                del self._etags[next(iter(self._etags))]
+            _remember(self._etags, agent_id, stored.etag)
+
+    def _path(self, agent_id: AgentId) -> Path:
+        return self._folder / f"{agent_id}.json"
 
     def _failed(self, error: str) -> None:
         self._paused_until = asyncio.get_running_loop().time() + PAUSE
@@ -87,6 +124,12 @@ class FetchedProfiles:
         if self._is_failing:
             self._is_failing = False
             logger.info("profiles are fetched from the registry again", extra={"action": "profile.back"})
+
+
+def _remember(known: dict[AgentId, _Value], agent_id: AgentId, value: _Value) -> None:
+    known[agent_id] = value
+    if len(known) > _MOST_REMEMBERED:
+        del known[next(iter(known))]
 
 
 def _write(path: Path, profile: Profile) -> None:

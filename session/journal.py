@@ -1,8 +1,9 @@
 """The conversation, written turn by turn to this machine: one file of JSON lines for each call.
 
 ``<state folder>/journal/<YYYY-MM-DD>/<job id>.jsonl``, readable by its owner only. The first line holds
-``{"at", "event": "started", "room", "agent_id"}``, each turn ``{"at", "role": "user" | "assistant",
-"text", "interrupted"}``, the last one ``{"at", "event": "ended", "reason", "usage"}``; `at` is UTC.
+``{"at", "event": "started", "room", "agent_id"}``, each turn ``{"at", "role": "user" | "assistant", "text",
+"interrupted"}`` (without its text where that is not kept), the last one
+``{"at", "event": "ended", "reason", "usage"}``; `at` is UTC.
 """
 
 from __future__ import annotations
@@ -41,11 +42,20 @@ class Journal:
     Args:
         folder: The journal's own, with a folder for each day in it; None writes nothing.
         job_id: Names the file.
+        keeps_text: Write what is said. Otherwise only who said something, and when.
         clock: Aware UTC time.
     """
 
-    def __init__(self, folder: Path | None, *, job_id: str, clock: Callable[[], datetime] = now_utc) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        job_id: str,
+        keeps_text: bool = True,
+        clock: Callable[[], datetime] = now_utc,
+    ) -> None:
         self._clock = clock
+        self._keeps_text = keeps_text
         self._path = folder and folder / f"{clock():%Y-%m-%d}" / f"{_UNSAFE.sub('_', job_id)[:100]}.jsonl"
         self._waiting: list[str] = []
         self._changed = asyncio.Event()
@@ -62,7 +72,8 @@ class Journal:
 
     def take(self, said: Utterance) -> None:
         """Take what was said, as `write`."""
-        self.write({"role": said.role, "text": said.text, "interrupted": said.interrupted})
+        text = {"text": said.text} if self._keeps_text else {}
+        self.write({"role": said.role, **text, "interrupted": said.interrupted})
 
     async def run(self) -> None:
         """Write what comes, for ever."""

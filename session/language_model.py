@@ -17,6 +17,8 @@ from llm.errors import BadRequestError, LlmError, NoModelError
 from llm.models import Models
 from llm.requests import ChatRequest
 from llm.tool_calls import Assembly
+from session.first_model import FirstModel
+from session.pictures import without_pictures
 from wire import Profile
 
 logger = logging.getLogger(__name__)
@@ -29,14 +31,33 @@ NO_RETRY = APIConnectOptions(max_retry=0, retry_interval=0.0, timeout=120.0)
 
 
 class RoutedModel(llm.LLM[Any]):
-    """Asks `models` what the agent of `profile` would ask its one model."""
+    """Asks `models` what the agent of `profile` would ask its one model.
 
-    def __init__(self, models: Models, profile: Profile) -> None:
+    Args:
+        models: All that there are.
+        profile: Of the agent. Its model is asked for where it is served.
+        prefer: Id of the endpoint to ask first.
+        first: Asked before all of `models`; None = nobody is.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        profile: Profile,
+        *,
+        prefer: str | None = None,
+        first: FirstModel | None = None,
+    ) -> None:
         super().__init__()
         self.on_whole: Callable[[], None] = lambda: None
         """Called when an answer has come to its end."""
+        self.on_blind: Callable[[], None] = lambda: None
+        """Called when a question was answered without its pictures, because it was refused with them."""
+        self.first = first
         self._models = models
         self._wanted = profile.model
+        self._prefer = prefer
+        self._answered_by = None if first is None else (first.model.model, first.model.provider)
         self._options: dict[str, Any] = {}
         if profile.temperature is not None:
             self._options["temperature"] = profile.temperature
@@ -45,13 +66,17 @@ class RoutedModel(llm.LLM[Any]):
 
     @property
     def model(self) -> str:
-        """The one that answers now, for metrics."""
+        """The one that answered last, for metrics; before that, the one that would answer."""
+        if self._answered_by is not None:
+            return self._answered_by[0]
         current = self._models.current
         return (current and current.model) or self._wanted or "none"
 
     @property
     def provider(self) -> str:
         """Where it is."""
+        if self._answered_by is not None:
+            return self._answered_by[1]
         current = self._models.current
         return current.host if current else "none"
 
@@ -74,10 +99,24 @@ class RoutedModel(llm.LLM[Any]):
                 options["parallel_tool_calls"] = parallel_tool_calls
             if is_given(tool_choice):
                 options["tool_choice"] = tool_choice
-        request = ChatRequest(messages=(), model=self._wanted, options=options)
-        return _Stream(
-            self, self._models, request, chat_ctx=chat_ctx, tools=tools or [], conn_options=NO_RETRY
+        request = ChatRequest(
+            messages=(), model=self._wanted, prefer=self._prefer, options=options, on_begin=self._on_begin
         )
+        question = {
+            "parallel_tool_calls": parallel_tool_calls,
+            "tool_choice": tool_choice,
+            "extra_kwargs": extra_kwargs,
+        }
+        return _Stream(self, self._models, request, question, chat_ctx=chat_ctx, tools=tools or [])
+
+    def on_first(self) -> None:
+        """The model that comes before all others has answered."""
+        if self.first is not None:
+            self._answered_by = (self.first.model.model, self.first.model.provider)
+
+    def _on_begin(self, endpoint_id: str, model: str) -> None:
+        host = next((view.host for view in self._models.views() if view.id == endpoint_id), endpoint_id)
+        self._answered_by = (model, host)
 
 
 class _Stream(llm.LLMStream):
@@ -86,24 +125,36 @@ class _Stream(llm.LLMStream):
         model: RoutedModel,
         models: Models,
         request: ChatRequest,
+        question: dict[str, Any],
         *,
         chat_ctx: llm.ChatContext,
         tools: list[llm.Tool],
-        conn_options: APIConnectOptions,
     ) -> None:
-        super().__init__(model, chat_ctx=chat_ctx, tools=tools, conn_options=conn_options)
+        super().__init__(model, chat_ctx=chat_ctx, tools=tools, conn_options=NO_RETRY)
         self._on_whole = model.on_whole
+        self._on_blind = model.on_blind
+        self._on_first = model.on_first
+        self._first = model.first
         self._models = models
         self._request = request
+        self._question = question
 
     async def _run(self) -> None:
+        if await self._first_answers():
+            self._on_first()
+            self._on_whole()
+            return
         context = self._chat_ctx
+        is_blind = False
         for tries_left in reversed(range(SHORTENINGS + 1)):
             try:
                 await self._ask(context)
             except BadRequestError as error:
-                shorter = shortened(context)
-                if not tries_left or len(shorter.items) == len(context.items):
+                # Pictures first: most models take none.
+                blind = without_pictures(context)
+                is_blind = is_blind or blind is not None
+                shorter = blind or shortened(context)
+                if not tries_left or (blind is None and len(shorter.items) == len(context.items)):
                     raise APIStatusError(_told(error), status_code=error.status, retryable=False) from error
                 # Most often it is longer than what the model can hold, and grows with each turn.
                 logger.warning(
@@ -114,8 +165,19 @@ class _Stream(llm.LLMStream):
             except LlmError as error:
                 raise APIConnectionError(_told(error), retryable=False) from error
             else:
+                if is_blind:
+                    self._on_blind()
                 self._on_whole()
                 return
+
+    async def _first_answers(self) -> bool:
+        """Whether the model that comes before all others has answered."""
+        first = self._first
+        if first is None or (first.is_resting and self._models.may_answer):
+            return False
+        return await first.answer(
+            self._event_ch.send_nowait, chat_ctx=self._chat_ctx, tools=self._tools, **self._question
+        )
 
     async def _ask(self, context: llm.ChatContext) -> None:
         """Raises `BadRequestError` before the first piece only."""

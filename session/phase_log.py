@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from lifecycle import CloseReason, Phase
 
@@ -10,9 +11,14 @@ logger = logging.getLogger(__name__)
 
 
 class PhaseLog:
-    """Tells each new phase of a call. No identities: only how many humans there are."""
+    """Tells each new phase of a call. No identities: only how many humans there are.
 
-    def __init__(self) -> None:
+    Args:
+        happened: Told of each grace period that begins or ends, too: a kind of `wire.EVENT_KINDS`, and words.
+    """
+
+    def __init__(self, happened: Callable[[str, str], None] = lambda _, __: None) -> None:
+        self._happened = happened
         self._before = Phase.STARTING
 
     def entered(
@@ -35,7 +41,10 @@ class PhaseLog:
                     "left": None if grace_left is None else round(grace_left, 1),
                 },
             )
+            self._happened("grace_began", "" if grace_left is None else f"for {grace_left:.0f} s")
         elif before is Phase.GRACE_PERIOD and phase is Phase.ACTIVE:
             logger.info("grace period cancelled", extra={"action": "grace.cancelled", "humans": n_humans})
+            self._happened("grace_ended", "a human is there again")
         elif before is Phase.GRACE_PERIOD and reason is CloseReason.HUMANS_LEFT:
             logger.info("grace period expired", extra={"action": "grace.expired"})
+            self._happened("grace_ended", "nobody came back")

@@ -39,7 +39,7 @@ async def recall(api: RegistryApi | None, incarnation: str) -> tuple[Turn, ...]:
         "the agent goes on with a conversation",
         extra={"action": "recall.done", "resumes": incarnation, "turns": len(turns)},
     )
-    return _last(turns)
+    return _last([turn for turn in turns if turn.is_kept])
 
 
 def with_turns(context: llm.ChatContext, turns: Sequence[Turn], *, after: str | None) -> llm.ChatContext:

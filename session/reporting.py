@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +13,9 @@ import msgspec
 
 from heartbeat.schedule import patient_delay, retry_delay
 from session.registry_api import BadAnswerError, RegistryApi, RegistryApiError
-from session.unsent import Unsent
+from session.roster import Human
+from session.story import Story
+from session.unsent import unsent_turns
 from session.utterance import Utterance
 from wire import Ended, SessionReport
 
@@ -36,7 +38,8 @@ class Reporting:
     Args:
         api: The registry; None = there is none, and nothing of this does anything.
         about: What does not change: which agent, which room, which job.
-        keeps_turns: Tell what is said. Otherwise only who, when and how it ended.
+        keeps_text: Tell what is said. Otherwise only who spoke and when, what happened and how it ended.
+        local_usage: Types of usage (`stt_usage`, `tts_usage`, …) of models that run on a machine of one's own.
         spread: Chance, evenly from 0 to 1.
     """
 
@@ -45,18 +48,22 @@ class Reporting:
         api: RegistryApi | None,
         about: SessionReport,
         *,
-        keeps_turns: bool = True,
+        keeps_text: bool = True,
+        local_usage: Collection[str] = (),
         spread: Callable[[], float] = random.random,
     ) -> None:
         self._api = api
-        self._about = about
-        self._keeps_turns = keeps_turns
+        self._about = msgspec.structs.replace(about, is_transcribed=keeps_text)
+        self._local_usage = frozenset(local_usage)
         self._spread = spread
         self._loop = asyncio.get_running_loop()
         self._began_at = self._loop.time()
         self._incarnation: str | None = None
         self._usage: Callable[[], Sequence[dict[str, Any]]] = list
-        self._unsent = Unsent()
+        self._unsent = unsent_turns(began_at=self._began_at, keeps_text=keeps_text)
+        self.story = Story()
+        """What happens in the call; what is told to it is told to the registry."""
+
         self._most_humans = 0
         self._ended: Ended | None = None
         self._changed = asyncio.Event()
@@ -68,6 +75,9 @@ class Reporting:
         self._end_tried = asyncio.Event()
         self._failures = 0
         self._was_heard = False
+        self.story.on_change = self._changed.set
+        if about.resumes is not None:
+            self.story.happened("recovered")
 
     @property
     def is_heard(self) -> bool:
@@ -88,14 +98,20 @@ class Reporting:
 
     def take(self, said: Utterance) -> None:
         """Tell what was said."""
-        if self._api is not None and self._keeps_turns:
-            self._unsent.add(said, now=self._loop.time())
+        if said.role == "user":
+            self.story.somebody_spoke()
+        elif said.interrupted:
+            self.story.happened("interrupted")
+        if self._api is not None:
+            now = self._loop.time()
+            self._unsent.add((said, now), now=now)
             self._changed.set()
 
-    def count(self, n_humans: int) -> None:
-        """Take the number of humans in the room; only more than ever is news."""
-        if n_humans > self._most_humans:
-            self._most_humans = n_humans
+    def count(self, humans: Sequence[Human]) -> None:
+        """Take who is in the room now. May be called at any time; the first call is the first look."""
+        self.story.counted(humans)
+        if len(humans) > self._most_humans:
+            self._most_humans = len(humans)
             self._changed.set()
 
     async def run(self) -> None:
@@ -132,6 +148,8 @@ class Reporting:
         """
         if self._api is None or self._incarnation is None:
             return False
+        if self._ended is None:
+            self.story.happened("closed", reason)
         self._ended = Ended(reason=reason, exit_code=exit_code)
         self._hurry.set()
         self._changed.set()
@@ -160,25 +178,33 @@ class Reporting:
             age=now - self._began_at,
             most_humans=self._most_humans,
             turns=self._unsent.batch(now=now),
-            usage=tuple(self._usage())[:_MOST_USAGE],
+            events=self.story.unsent.batch(now=now),
+            more_events=self.story.n_more,
+            first_audio=self.story.first_audio,
+            usage=tuple(self._marked(used) for used in self._usage())[:_MOST_USAGE],
             ended=self._ended,
         )
         try:
             taken = await api.report(incarnation, report, timeout=TIMEOUT)
             self.keeps_rooms = taken.keeps_rooms
-            if not self._unsent.acknowledge(taken.n_turns):
+            is_kept = self._unsent.acknowledge(taken.n_turns)
+            if not (self.story.unsent.acknowledge(taken.n_events) and is_kept):
                 raise BadAnswerError("it takes reports, but keeps nothing of them")
         except RegistryApiError as error:
             if report.ended is not None:
                 self._end_tried.set()
             return self._failed(error)
         self._worked()
-        if self._unsent:
+        if self._unsent or self.story.unsent:
             self._changed.set()
         elif report.ended is not None:
             self._is_end_told = True
             self._end_tried.set()
         return 0.0
+
+    def _marked(self, used: dict[str, Any]) -> dict[str, Any]:
+        """With ``is_local`` where the model costs nothing: its name may be that of one that does."""
+        return {**used, "is_local": True} if used.get("type") in self._local_usage else used
 
     def _failed(self, error: RegistryApiError) -> float:
         if not self._failures:

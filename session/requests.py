@@ -53,6 +53,7 @@ class Requests:
         joining: Is told of the jobs that are taken.
         ask_again: Asks LiveKit for another agent, if the job's room needs one. LiveKit gives a job up when this worker
             took longer than 2.5 s to answer, tells nobody, and never asks again: the caller would stay alone.
+        only: The one agent that this worker is; None = it is every agent.
     """
 
     def __init__(
@@ -62,11 +63,13 @@ class Requests:
         load_profile: Callable[[AgentId], Awaitable[Profile]],
         joining: JoiningRooms,
         ask_again: Callable[[agent.Job], Awaitable[None]],
+        only: AgentId | None = None,
     ) -> None:
         self._is_full = is_full
         self._load_profile = load_profile
         self._joining = joining
         self._ask_again = ask_again
+        self._only = only
         self._n_launching = 0
 
     @property
@@ -77,7 +80,7 @@ class Requests:
     async def answer(self, request: JobRequest) -> None:
         """Take or refuse a job. A refused one is offered to the next worker (`terminate=False`)."""
         try:
-            agent_id = wanted_agent(request.job)
+            agent_id = self._agent_of(request.job)
         except AgentIdError as error:
             logger.info(
                 "job refused: %s",
@@ -117,3 +120,10 @@ class Requests:
                 self._joining.launched(request.id)
             else:
                 self._joining.drop(request.id)
+
+    def _agent_of(self, job: agent.Job) -> AgentId:
+        """Raises `AgentIdError`: the job asks for none, or for one that this worker is not."""
+        agent_id = wanted_agent(job)
+        if self._only not in (None, agent_id):
+            raise AgentIdError(f"agent {agent_id!r} is for other workers; this one is {self._only!r} alone")
+        return agent_id

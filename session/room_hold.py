@@ -7,6 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from livekit import rtc
+
 logger = logging.getLogger(__name__)
 
 MARGIN = 5.0
@@ -31,6 +33,20 @@ def needs_hold(*, departure_timeout: float, grace_left: float) -> bool:
         grace_left: Seconds that are left of the grace.
     """
     return departure_timeout < grace_left + MARGIN
+
+
+async def join_as_hold(url: str, token: str, *, on_lost: Callable[[rtc.Room], None]) -> rtc.Room:
+    """Join as the hidden participant.
+
+    Args:
+        url: LiveKit's.
+        token: As `ServerApi.hold_token` makes it.
+        on_lost: Called when LiveKit has dropped it.
+    """
+    room = rtc.Room()
+    room.on("disconnected", lambda _: on_lost(room))
+    await room.connect(url, token, rtc.RoomOptions(auto_subscribe=False))
+    return room
 
 
 class RoomHold:

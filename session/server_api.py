@@ -14,7 +14,7 @@ from livekit import api
 
 from config import LiveKitLogin
 from session.roster import Human, humans_among
-from wire import OURS
+from wire import NOT_HUMAN, OURS
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,13 @@ class ServerApi:
     async def needs_agent(self, room_name: str) -> bool:
         """Whether a human is in this room and no agent; False when LiveKit's list cannot be had."""
         participants = await self._participants(room_name) or []
-        has_agent = any(one.kind == api.ParticipantInfo.Kind.AGENT for one in participants)
+        has_agent = any(
+            one.kind == api.ParticipantInfo.Kind.AGENT
+            and not any(
+                one.attributes.get(name) for name in NOT_HUMAN
+            )  # an avatar speaks for an agent, and is none
+            for one in participants
+        )
         return not has_agent and bool(humans_among(participants, human_kinds=API_HUMAN_KINDS))
 
     async def _participants(self, room_name: str) -> list[api.ParticipantInfo] | None:

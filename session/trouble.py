@@ -31,6 +31,8 @@ class Trouble:
     def __init__(self) -> None:
         self.on_change: Callable[[], None] = lambda: None
         """Called when a part begins to fail, and when it works again."""
+        self.on_part: Callable[[Part, str | None], None] = lambda _, __: None
+        """Called at the same moments with that part, and the name of its error; None = it works."""
         self._failing: dict[Part, str] = {}
         self._said_at: dict[Part, float] = {}
         self._last_error: str | None = None
@@ -72,6 +74,7 @@ class Trouble:
         self._last_error, self._failed_at = f"{part.name.lower()}: {error}", now
         if is_new:
             self.on_change()
+            self.on_part(part, error)
         said_at = self._said_at.get(part)
         if said_at is not None and now < said_at + CLIP_INTERVAL:
             return None
@@ -86,3 +89,4 @@ class Trouble:
                 "a provider works again", extra={"action": "provider.recovered", "part": part.name.lower()}
             )
             self.on_change()
+            self.on_part(part, None)

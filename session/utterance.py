@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from wire import Delays
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
@@ -15,6 +17,14 @@ class Utterance:
 
     interrupted: bool
     """The other side spoke before it was said to the end."""
+
+    began_ago: float | None = None
+    """Seconds before now that it began to be said; None = nobody knows."""
+
+    duration: float | None = None
+    """Seconds that it took; None likewise."""
+
+    delays: Delays | None = None
 
 
 OnUtterance = Callable[[Utterance], None]

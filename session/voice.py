@@ -13,16 +13,16 @@ from livekit.agents import Agent, AgentSession, APIConnectOptions, inference, ll
 from livekit.agents.utils import http_context
 from livekit.agents.voice import room_io
 from livekit.agents.voice.agent_session import SessionConnectOptions
-from livekit.plugins import deepgram, openai
 
-from config import Endpoint, Providers
+from config import Providers, Settings
 from llm.tools import DATA_RULE, Tool, call
+from session import choosing
+from session.fallbacks import Fallbacks
+from session.hearing import build_stt
 from session.language_model import NO_RETRY, RoutedModel
+from session.speaking import build_tts
+from session.turns import turn_options
 from wire import Profile
-
-MAX_TURN_DELAY = 1.5
-"""Seconds of silence after which a human's turn is over even if it does not sound so. LiveKit's 2.5 to 3 feel like a
-dead line when the detector is wrong."""
 
 FOREVER = 1_000_000_000
 """Failures in a row after which a session closes for good. A provider's failure never ends a call here."""
@@ -36,11 +36,12 @@ class Prepared:
     tls: ssl.SSLContext
 
 
-def prepare(providers: Providers) -> Prepared:
+def prepare(settings: Settings) -> Prepared:
     """Do once, before there is a call, what would keep a caller waiting.
 
     A TLS context reads the machine's certificates, which holds up the event loop for about 0.1 s.
     """
+    choosing.preload(settings)
     return Prepared(
         detector=inference.VAD(model="silero"),
         # livekit-agents' own, of which there is one in a process. It has no public name. If it is not there at the end
@@ -56,28 +57,29 @@ def build_session(
     *,
     model: RoutedModel,
     http: aiohttp.ClientSession,
+    settings: Settings,
+    fallbacks: Fallbacks,
 ) -> AgentSession[None]:
-    """The pipeline. All turn-taking is decided on this machine, whatever mode the worker runs in.
-
-    LiveKit's defaults send audio to its cloud when ``LIVEKIT_DEV_MODE`` is set; hence the pinned detectors.
+    """The pipeline: who hears and speaks, and when.
 
     Args:
-        providers: Who hears and speaks.
+        providers: Who hears and speaks when the profile says nothing, or wants what this host has not.
         profile: Of the agent.
         prepared: Of this process.
         model: What thinks.
         http: For speech; closed by whoever opened it.
+        settings: Of this host.
+        fallbacks: Is told what of the profile cannot be had.
     """
+    detector = prepared.detector
     return AgentSession(
-        stt=build_stt(providers.stt, http=http),
+        stt=build_stt(
+            providers.stt, profile, settings=settings, fallbacks=fallbacks, detector=detector, http=http
+        ),
         llm=model,
-        tts=build_tts(providers.tts, profile, http=http),
-        vad=prepared.detector,
-        turn_handling={
-            "turn_detection": inference.TurnDetector(version="v1-mini"),
-            "interruption": {"mode": "vad"},
-            "endpointing": {"max_delay": MAX_TURN_DELAY},
-        },
+        tts=build_tts(providers.tts, profile, settings=settings, fallbacks=fallbacks, http=http),
+        vad=detector,
+        turn_handling=turn_options(profile.turns),
         conn_options=SessionConnectOptions(
             stt_conn_options=APIConnectOptions(max_retry=3, retry_interval=1.0, timeout=5.0),
             llm_conn_options=NO_RETRY,
@@ -113,33 +115,3 @@ def _as_function(tool: Tool, tools: Sequence[Tool]) -> llm.RawFunctionTool[..., 
 def room_options() -> room_io.RoomOptions:
     """The session outlives its caller: a page reload is a polite leave."""
     return room_io.RoomOptions(close_on_disconnect=False)
-
-
-def build_stt(endpoint: Endpoint, *, http: aiohttp.ClientSession) -> deepgram.STT:
-    return deepgram.STT(
-        model=endpoint.model or "nova-3",
-        api_key=endpoint.api_key.get_secret_value(),
-        base_url=f"{endpoint.base_url}/v1/listen",
-        http_session=http,
-    )
-
-
-def build_tts(
-    endpoint: Endpoint, profile: Profile, *, http: aiohttp.ClientSession
-) -> openai.TTS | deepgram.TTS:
-    key = endpoint.api_key.get_secret_value()
-    voice = profile.voice or endpoint.voice
-    if endpoint.protocol == "openai":
-        return openai.TTS(
-            model=endpoint.model or "gpt-4o-mini-tts",
-            voice=voice or "ash",
-            api_key=key,
-            base_url=endpoint.base_url,
-        )
-    # Deepgram's voices are its models.
-    return deepgram.TTS(
-        model=voice or endpoint.model or "aura-2-andromeda-en",
-        api_key=key,
-        base_url=f"{endpoint.base_url}/v1/speak",
-        http_session=http,
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import logging
 import math
 import os
@@ -15,7 +16,7 @@ from typing import Any
 
 import aiohttp
 import psutil
-from livekit.agents import NOT_GIVEN, AgentServer, JobContext, NotGivenOr
+from livekit.agents import NOT_GIVEN, AgentServer, NotGivenOr
 from livekit.protocol import agent
 
 from config import Settings, SettingsError, resolve_providers, state_folder
@@ -27,6 +28,7 @@ from session.beating import Beating
 from session.fetched_profiles import FetchedProfiles
 from session.joining import JoiningRooms
 from session.leaving import LEAVING_TIMEOUT
+from session.own_agent import own_agent, own_settings
 from session.registry_api import registry_api
 from session.requests import Requests
 from session.server_api import ServerApi, is_dispatch_deleted
@@ -66,9 +68,24 @@ class Worker(AgentServer):
     Args:
         settings: As loaded. URL and keys may still be replaced by the command line.
         run: What a job does, importable by name from its process; ours unless you wrap it.
+        profile: Be only this agent, whatever profile is stored for it; None = be every agent that is asked for.
+            `run` is then given it as `profile`.
+        agent_id: Whose rooms to serve with `profile`; jobs for others are left to other workers. `ValueError` for one
+            of these two without the other, and for an id that is none.
     """
 
-    def __init__(self, settings: Settings, *, run: Callable[[JobContext], Awaitable[None]] = job.run) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        run: Callable[..., Awaitable[None]] = job.run,
+        profile: Profile | None = None,
+        agent_id: str | None = None,
+    ) -> None:
+        self._own = own_agent(profile, agent_id)
+        if self._own is not None:
+            settings = own_settings(settings, self._own)
+            run = functools.partial(run, profile=self._own.profile)  # job processes get it by pickle
         secret = settings.livekit_api_secret.get_secret_value() if settings.livekit_api_secret else None
         super().__init__(
             ws_url=settings.livekit_url,
@@ -107,7 +124,7 @@ class Worker(AgentServer):
         self._registry = registry_api(settings)
         self._fetched = (
             None
-            if self._registry is None
+            if self._registry is None or self._own is not None
             else FetchedProfiles(self._registry, folder=state_folder() / "profiles" / profiles.FETCHED)
         )
         self._requests = Requests(
@@ -115,6 +132,7 @@ class Worker(AgentServer):
             load_profile=self._load_profile,
             joining=self._joining,
             ask_again=self._ask_again,
+            only=None if self._own is None else self._own.agent_id,
         )
         self.rtc_session(run, on_request=self._requests.answer, on_session_end=job.end)
 
@@ -310,6 +328,8 @@ class Worker(AgentServer):
     async def _say_goodbye(self, reason: str) -> None:
         if self._beating is not None:
             await self._beating.say_goodbye(reason)
+        if self._fetched is not None:
+            await self._fetched.aclose()
         if self._registry is not None:
             await self._registry.aclose()
         await self._models.aclose()
@@ -321,6 +341,8 @@ class Worker(AgentServer):
         return await asyncio.to_thread(self._stored_profile, agent_id)
 
     def _stored_profile(self, agent_id: AgentId) -> Profile:
+        if self._own is not None:
+            return self._own.profile
         return profiles.load_profile(
             agent_id, folder=state_folder() / "profiles", has_registry=self._registry is not None
         )

@@ -14,6 +14,13 @@ AGENT_ID = "roomkeeper.agent_id"
 LEAVING = "roomkeeper.leaving"
 """Attribute of an agent on its way out: the close reason."""
 
+NOTES = "roomkeeper.notes"
+"""Attribute of an agent: what a human in the room should know of it, as a JSON object; empty = nothing.
+
+``{"waiting": "llm" | "stt" | "tts", "avatar": "absent" | "failed: <reason>", "vision": true | "not understood",
+"translate": "es", "fallback": ["tts: cartesia is not installed"]}``; a key that does not apply is left out.
+"""
+
 NOT_HUMAN = ("lk.publish_on_behalf", "lk.simulator")
 """Attributes of an avatar, which speaks for an agent, and of LiveKit's simulated caller."""
 

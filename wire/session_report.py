@@ -24,8 +24,50 @@ MAX_TURNS = 100
 MAX_TURN = 8_000
 """Characters of a turn; a longer one is cut by the sender."""
 
+MAX_EVENTS = 100
+"""Events in one report, likewise."""
+
+MAX_EVENT = 200
+"""Characters of an event; a longer one is cut by the sender."""
+
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+
+EVENT_KINDS = {
+    "human_came": "a human came",
+    "human_left": "a human left",
+    "grace_began": "no human is there: the agent waits",
+    "grace_ended": "the wait for humans ended",
+    "model_switched": "another language model answers",
+    "provider_failed": "a provider fails",
+    "provider_recovered": "a provider works again",
+    "reconnecting": "LiveKit is out of reach",
+    "reconnected": "LiveKit is back",
+    "recovered": "this session goes on with another one's conversation",
+    "interrupted": "the agent was interrupted",
+    "note": "something that people should know",
+    "closed": "the session ended",
+}
+"""Kinds of events, in words. There may be more in later versions."""
+
+
+class Delays(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """Where the time of a turn went, as LiveKit has measured it. Seconds; None = not known, or not of this side."""
+
+    stt: _Seconds | None = None
+    """Of a human: from the end of speech until its last words were there."""
+
+    end_of_turn: _Seconds | None = None
+    """Of a human: from the end of speech until the turn was taken for over."""
+
+    llm: _Seconds | None = None
+    """Of the agent: until the model's first word."""
+
+    tts: _Seconds | None = None
+    """Of the agent: from that until the first sound."""
+
+    total: _Seconds | None = None
+    """Of the agent: from the end of the human's speech until the first sound in the room."""
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -35,11 +77,37 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename
     """Counts the turns of its session from 0."""
 
     role: Literal["user", "assistant"]
-    text: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TURN)]
+    text: Annotated[str, msgspec.Meta(max_length=MAX_TURN)]
+    """Empty where it is not kept, and only there."""
+
     age: _Seconds = 0.0
     """Seconds since it was said."""
 
     interrupted: bool = False
+    is_kept: bool = True
+    """False = only that somebody spoke is told, and not what."""
+
+    started: _Seconds | None = None
+    """Seconds from the beginning of the session until it began to be said; None = nobody knows."""
+
+    duration: _Seconds | None = None
+    """Seconds that it took."""
+
+    delays: Delays | None = None
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """Something that happened in a session. Names nobody, and repeats nothing that was said."""
+
+    number: _Count
+    """Counts the events of its session from 0."""
+
+    kind: Annotated[str, msgspec.Meta(pattern="^[a-z_]{1,40}$")]
+    """One of `EVENT_KINDS`, or one of a later version."""
+
+    text: Annotated[str, msgspec.Meta(max_length=MAX_EVENT)] = ""
+    age: _Seconds = 0.0
+    """Seconds since it happened."""
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -75,6 +143,18 @@ class SessionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     turns: Annotated[tuple[Turn, ...], msgspec.Meta(max_length=MAX_TURNS)] = ()
     """Those that were not acknowledged yet, in order."""
 
+    is_transcribed: bool = True
+    """What is said is told. False = by the agent's profile or its host's settings it is not."""
+
+    events: Annotated[tuple[Event, ...], msgspec.Meta(max_length=MAX_EVENTS)] = ()
+    """Those that were not acknowledged yet, in order."""
+
+    more_events: _Count = 0
+    """Events that are not told, because there were too many."""
+
+    first_audio: _Seconds | None = None
+    """Seconds from the first human's coming until the agent was first heard; None = not yet, or not measured."""
+
     usage: Annotated[tuple[dict[str, Any], ...], msgspec.Meta(max_length=50)] = ()
     """What each model has used, one object for each."""
 
@@ -86,6 +166,9 @@ class ReportTaken(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     n_turns: int
     """Turns with a smaller number are kept, and need not be sent again."""
+
+    n_events: int | None = None
+    """Likewise of events. None = the report had none, or the registry is an older one that keeps none."""
 
     keeps_rooms: bool = False
     """The registry sees to it that there is an agent in every room with a human: who leaves need not."""
@@ -111,7 +194,14 @@ def decode_report(data: bytes) -> SessionReport:
     """
     if len(data) > MAX_REPORT_BYTES:
         raise BeatError(f"the report is {len(data):,} bytes long; at most {MAX_REPORT_BYTES:,} are taken")
-    return _decoded(_report, data)
+    report = _decoded(_report, data)
+    for turn in report.turns:
+        if bool(turn.text) is not turn.is_kept:
+            wrong = "has no text" if turn.is_kept else "has a text, and its isKept is false"
+            raise BeatError(
+                f"turns: turn {turn.number} {wrong}; send isKept: false and an empty text, or neither"
+            )
+    return report
 
 
 def decode_taken(data: bytes) -> ReportTaken:

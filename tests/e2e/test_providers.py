@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from config.provider_list import PROVIDERS
 from stack.caller import Caller
 from stack.livekit_server import LiveKitServer
 from stack.local_models import LocalModels
 from stack.ports import free_port
 from stack.worker import Worker
 from tests.e2e.test_presence import ask, greeted
+from wire import DEFAULT_PROFILE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -95,3 +97,70 @@ async def test_without_any_model_the_agent_comes_and_says_so_and_recovers(
             await asyncio.sleep(3)  # the next try
             await guest.wait_for_silence(limit=40)
             await ask(guest)
+
+
+def write_profile(folder: Path, **chosen: str) -> None:
+    """Ada, with these choices, for every agent of a worker in `folder`."""
+    profiles = folder / "home" / "profiles"
+    profiles.mkdir(parents=True)
+    (profiles / "default.json").write_text(DEFAULT_PROFILE.model_copy(update=chosen).model_dump_json())
+
+
+async def test_a_profile_whose_providers_cannot_be_had_is_a_call_as_any_other(
+    livekit: LiveKitServer, models: LocalModels, room: str, tmp_path: Path
+) -> None:
+    """Unknown, without a plugin or a key, and with a voice that nobody has."""
+    write_profile(tmp_path, stt="hal", llm="anthropic/claude-x", tts="cartesia", voice="bob")
+    keys = {
+        key
+        for name in ("anthropic", "cartesia")
+        for way in PROVIDERS[name].ways.values()
+        for key in way.keys[0]
+    }
+    async with (
+        Worker(
+            livekit.address, models_url=models.url, env=dict.fromkeys(keys, ""), folder=tmp_path
+        ) as worker,
+        Caller(livekit.address, room, models_url=models.url) as guest,
+    ):
+        await greeted(guest)
+        await ask(guest)
+        told = worker.records("provider.fallback")
+        assert sorted(record["part"] for record in told) == ["llm", "stt", "tts"]
+        assert worker.records("provider.failed") == []
+
+
+async def test_a_voice_and_a_model_that_do_not_answer_are_replaced_in_the_call(
+    livekit: LiveKitServer, models: LocalModels, room: str, dead_url: str, tmp_path: Path
+) -> None:
+    """The host's own model is as dead as the profile's voice: the profile wants the models of this machine."""
+    write_profile(tmp_path, tts="openai/tts-1", llm="local")
+    dead = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": f"{dead_url}/v1", "TTS_PROVIDER": "local"}
+    async with (
+        Worker(livekit.address, models_url=models.url, env=dead, folder=tmp_path) as worker,
+        Caller(livekit.address, room, models_url=models.url) as guest,
+    ):
+        await greeted(guest)
+        await ask(guest)
+        (told,) = worker.records("provider.fallback")
+        assert told["part"] == "tts"
+        assert "does not answer" in told["reason"]
+        assert worker.records("provider.failed") == []
+
+
+async def test_ears_that_do_not_answer_are_replaced_in_the_call(
+    livekit: LiveKitServer, models: LocalModels, room: str, dead_url: str, tmp_path: Path
+) -> None:
+    """What was said to them is lost: the human says it again."""
+    write_profile(tmp_path, stt="openai", llm="local")
+    dead = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": f"{dead_url}/v1", "TTS_PROVIDER": "local"}
+    async with (
+        Worker(livekit.address, models_url=models.url, env=dead, folder=tmp_path) as worker,
+        Caller(livekit.address, room, models_url=models.url) as guest,
+    ):
+        await greeted(guest)
+        await guest.say("Hello, can you hear me?")
+        told = await worker.wait_for_record("provider.fallback", timeout=20)
+        assert told["part"] == "stt"
+        await guest.wait_for_silence(limit=30, pause=1.5)
+        await ask(guest)

@@ -60,6 +60,15 @@ def test_those_that_may_answer_are_asked_in_the_order_of_the_settings(pool: Pool
     assert names(pool.candidates(without={"a"})) == ["b", "c"]
 
 
+def test_the_preferred_one_comes_first_among_those_that_are_as_well(pool: Pool, clock: Clock) -> None:
+    assert names(pool.candidates(prefer="c")) == ["c", "a", "b"]
+    assert names(pool.candidates(prefer="c", without={"c"})) == ["a", "b"]
+    assert names(pool.candidates(prefer="nobody")) == ["a", "b", "c"]
+    meet(pool, "c", Met.FAILED, reason="gone")
+    clock.now += 2
+    assert names(pool.candidates(prefer="c")) == ["a", "b", "c"], "a broken one costs time"
+
+
 def test_a_broken_one_is_not_asked_before_its_time_and_then_last(pool: Pool, clock: Clock) -> None:
     meet(pool, "a", Met.FAILED, reason="gone")
     assert names(pool.candidates()) == ["b", "c"]

@@ -70,6 +70,12 @@ async def test_who_asks_is_told_who_answers_before_the_first_word() -> None:
         assert told == [("b", "x")]
 
 
+async def test_the_endpoint_that_a_request_prefers_is_asked_first_and_left_as_any_other() -> None:
+    stage = RouterStage(answers(), fails(), endpoints=(endpoint("a"), endpoint("b")))
+    await stage.ask(ChatRequest(messages=HELLO.messages, prefer="b"))
+    assert [name for name, _ in stage.transport.asked] == ["b", "a"]
+
+
 async def test_what_is_asked_is_sent_as_it_is() -> None:
     stage = RouterStage(answers())
     await stage.ask(

@@ -119,6 +119,7 @@ async def test_four_calls_at_once_get_their_own_answers(http: aiohttp.ClientSess
         b'{"messages": [{"role": "user", "content": "hi"}], "temperature": NaN}',
         b'{"messages": [{"role": "user", "content": "hi"}], "max_tokens": 0}',
         b'{"messages": [{"role": "user", "content": "hi"}], "n": 2}',
+        b'{"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}, {"type": "image_url"}]}]}',
         b"[" * 100_000,
     ],
 )  # fmt: skip

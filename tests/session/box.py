@@ -10,8 +10,10 @@ from typing import Any, cast
 import aiohttp
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, ConversationItemAddedEvent, llm
+from livekit.agents.voice.room_io import RoomOptions
 
 from llm.models import Models
+from session.companions import Companion
 from session.conversation import Conversation
 from session.utterance import Utterance
 from tests.session.fake_models import FakeModels
@@ -48,9 +50,16 @@ class FakeSession:
     def __init__(self) -> None:
         self.said: list[tuple[str, float]] = []
         self.on_event: dict[str, Callable[[Any], None]] = {}
-        self.options = SimpleNamespace(session_close_transcript_timeout=0.0)
+        self.options = SimpleNamespace(
+            session_close_transcript_timeout=0.0,
+            interruption={"enabled": True},
+            endpointing={"max_delay": 1.5},
+        )
         self.speeches: list[FakeSpeech] = []
         self.n_interrupted = 0
+        self.has_voice = True
+        """Once it is started: whether what it says is heard."""
+
         self.ends_in = 0.0
         """Seconds that a speech goes on after it was interrupted."""
 
@@ -72,7 +81,8 @@ class FakeSession:
     def on(self, event: str, callback: Callable[[Any], None]) -> None:
         self.on_event[event] = callback
 
-    async def start(self, *_: object, **__: object) -> None:
+    async def start(self, *_: object, room_options: RoomOptions, **__: object) -> None:
+        self.has_voice = room_options.get_audio_output_options() is not None
         await asyncio.sleep(0.5)
 
     def say(self, text: str, *, allow_interruptions: bool = True, **_: object) -> FakeSpeech:
@@ -110,7 +120,13 @@ class FakeSession:
 
 class Box:
     def __init__(
-        self, *, takes: float | None = None, turns: Sequence[Turn] = TURNS, greeting: str = "Hi."
+        self,
+        *,
+        takes: float | None = None,
+        turns: Sequence[Turn] = TURNS,
+        greeting: str = "Hi.",
+        companions: Sequence[Companion] = (),
+        speaks: bool = True,
     ) -> None:
         async def recall() -> Sequence[Turn]:
             await asyncio.sleep(takes or 0)
@@ -128,6 +144,8 @@ class Box:
             http=cast(aiohttp.ClientSession, None),
             greeting=greeting,
             on_said=(self.heard.append, self.heard.append),
+            companions=companions,
+            speaks=speaks,
             recall=None if takes is None else recall,
         )
 

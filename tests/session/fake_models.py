@@ -70,6 +70,8 @@ class FakeModels:
         self.requests.append(request)
         if isinstance(self.answer, Exception):
             raise self.answer
+        if request.on_begin is not None:
+            request.on_begin("127.0.0.1:8090", request.model or "local")
         for chunk in self.answer:
             yield chunk
 

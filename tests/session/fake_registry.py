@@ -84,7 +84,8 @@ class FakeRegistry:
         numbers = self._n_turns.setdefault(incarnation, set())
         numbers |= {turn.number for turn in report.turns}
         n_turns = next(number for number in range(len(numbers) + 1) if number not in numbers)
-        return _json(encode(ReportTaken(n_turns=n_turns)))
+        n_events = report.events[-1].number + 1 if report.events else None
+        return _json(encode(ReportTaken(n_turns=n_turns, n_events=n_events)))
 
     def _profile(self, agent_id: str, etag: str | None) -> web.Response:
         if agent_id not in self.profiles:

@@ -13,12 +13,13 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from session.fetched_profiles import PAUSE, FetchedProfiles
+from session.fetched_profiles import KNOWN_TIMEOUT, PAUSE, FetchedProfiles
 from session.profiles import FETCHED, load_profile
 from session.registry_api import RegistryApi, RegistryApiError, StoredProfile
+from stack.until import until
 from tests.session.fake_registry import FakeRegistry, serving
 from tests.session.log_lines import actions
-from wire import DEFAULT_PROFILE, AgentId
+from wire import DEFAULT_PROFILE, AgentId, Profile
 
 SEVEN = AgentId("7")
 
@@ -32,7 +33,9 @@ async def registry() -> AsyncIterator[FakeRegistry]:
 @pytest_asyncio.fixture
 async def fetched(registry: FakeRegistry, tmp_path: Path) -> AsyncIterator[FetchedProfiles]:
     api = RegistryApi(registry.url)
-    yield FetchedProfiles(api, folder=tmp_path / FETCHED)
+    fetched = FetchedProfiles(api, folder=tmp_path / FETCHED, known_timeout=5)
+    yield fetched
+    await fetched.aclose()
     await api.aclose()
 
 
@@ -170,3 +173,101 @@ async def test_a_registry_that_swallows_requests_costs_one_second_in_ten(
         await fetched.refresh(SEVEN)
         assert hole.asked_at == [0, 11, 22, 22]
     assert actions(caplog) == ["profile.away", "profile.back"]
+
+
+# -- what a call waits for it
+
+
+class Slow:
+    """A registry that takes `delay` seconds, then says that nothing has changed; or, asked to, what has."""
+
+    def __init__(self, delay: float = 0.0) -> None:
+        self.delay = delay
+        self.answer: StoredProfile | None = None
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.n_asked = self.n_answered = 0
+
+    async def profile(self, agent_id: AgentId, *, etag: str | None, timeout: float) -> StoredProfile | None:
+        self.n_asked += 1
+        await self.may_answer.wait()
+        await asyncio.sleep(min(self.delay, timeout))
+        if self.delay >= timeout:
+            raise RegistryApiError("no answer")
+        self.n_answered += 1
+        return self.answer
+
+
+async def waited(fetched: FetchedProfiles) -> float:
+    """Seconds that a call waits."""
+    loop = asyncio.get_running_loop()
+    begun_at = loop.time()
+    await fetched.refresh(SEVEN)
+    return loop.time() - begun_at
+
+
+def with_copy(slow: Slow, folder: Path) -> FetchedProfiles:
+    (folder / FETCHED).mkdir()
+    (folder / FETCHED / "7.json").write_text('{"name": "Seven", "prompt": "x"}')
+    return FetchedProfiles(cast(RegistryApi, slow), folder=folder / FETCHED)
+
+
+@pytest.mark.looptime
+async def test_a_call_without_a_copy_waits_for_the_answer(tmp_path: Path) -> None:
+    fetched = FetchedProfiles(cast(RegistryApi, Slow(0.7)), folder=tmp_path / FETCHED)
+    assert await waited(fetched) == pytest.approx(0.7)
+
+
+@pytest.mark.looptime
+async def test_with_a_copy_it_waits_a_moment(tmp_path: Path) -> None:
+    slow = Slow(0.5)
+    fetched = with_copy(slow, tmp_path)
+    assert await waited(fetched) == pytest.approx(KNOWN_TIMEOUT)
+    assert await waited(fetched) == pytest.approx(KNOWN_TIMEOUT)
+    assert slow.n_asked == 1, "one question at a time"
+    await asyncio.sleep(0.5)
+    slow.delay = 0.01
+    assert await waited(fetched) == pytest.approx(0.01)
+    assert slow.n_answered == 2
+
+
+@pytest.mark.looptime
+async def test_a_registry_that_is_known_to_be_away_costs_nothing(tmp_path: Path) -> None:
+    fetched = with_copy(Slow(60), tmp_path)
+    assert await waited(fetched) == pytest.approx(KNOWN_TIMEOUT)
+    await asyncio.sleep(1)
+    assert await waited(fetched) == 0
+    assert name_of(tmp_path) == "Seven"
+
+
+async def test_what_comes_later_is_for_the_next_call(tmp_path: Path) -> None:
+    slow = Slow()
+    slow.may_answer.clear()
+    slow.answer = StoredProfile(profile=Profile(name="Eight", prompt="x"), etag="8")
+    fetched = with_copy(slow, tmp_path)
+    await fetched.refresh(SEVEN)
+    assert (slow.n_answered, name_of(tmp_path)) == (0, "Seven")
+    slow.may_answer.set()
+    await until(lambda: name_of(tmp_path) == "Eight", timeout=4, what="the other profile")
+
+
+async def test_an_agent_without_a_profile_is_known_too(tmp_path: Path) -> None:
+    slow = Slow()
+    slow.answer = StoredProfile(profile=None)
+    fetched = FetchedProfiles(cast(RegistryApi, slow), folder=tmp_path / FETCHED)
+    await fetched.refresh(SEVEN)
+    slow.may_answer.clear()
+    await fetched.refresh(SEVEN)
+    assert (slow.n_asked, slow.n_answered) == (2, 1)
+    await fetched.aclose()
+
+
+@pytest.mark.looptime
+async def test_nothing_is_left_running(tmp_path: Path) -> None:
+    fetched = FetchedProfiles(cast(RegistryApi, Slow(0.5)), folder=tmp_path / FETCHED)
+    waiting = asyncio.create_task(fetched.refresh(SEVEN))
+    await asyncio.sleep(0.1)
+    await fetched.aclose()
+    await fetched.aclose()
+    await waiting
+    assert [task for task in asyncio.all_tasks() if task.get_name() == "profile-fetch"] == []

@@ -103,3 +103,10 @@ async def test_what_is_said_is_a_line(tmp_path: Path) -> None:
     assert lines(tmp_path) == [
         {"at": "2026-03-09T12:00:00+00:00", "role": "user", "text": "Hello.", "interrupted": True}
     ]
+
+
+async def test_a_text_that_is_not_kept_is_not_written(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, job_id="AJ_1", keeps_text=False, clock=lambda: NOW)
+    journal.take(Utterance(role="user", text="my number is 4711", interrupted=True))
+    await journal.flush()
+    assert lines(tmp_path) == [{"at": "2026-03-09T12:00:00+00:00", "role": "user", "interrupted": True}]

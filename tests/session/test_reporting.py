@@ -14,6 +14,8 @@ from aiohttp import web
 
 from session.registry_api import RegistryApi, RegistryApiError
 from session.reporting import Reporting
+from session.roster import Human, Role
+from session.story import MOST_EVENTS
 from session.utterance import Utterance
 from stack.until import until
 from tests.session.fake_registry import serving
@@ -31,6 +33,16 @@ def said(text: str) -> Utterance:
     return Utterance(role="user", text=text, interrupted=False)
 
 
+def humans(n: int) -> list[Human]:
+    return [Human(identity=f"guest-{number}", role=Role.CLIENT) for number in range(n)]
+
+
+def kinds(reports: list[SessionReport]) -> list[str]:
+    """Of all events that were told, each once."""
+    told = {event.number: event.kind for report in reports for event in report.events}
+    return [told[number] for number in sorted(told)]
+
+
 class FakeApi:
     """A registry without a network, which takes a second for each report."""
 
@@ -41,6 +53,7 @@ class FakeApi:
         self.takes = 1.0
         self.n_under_way = 0
         self.is_closed = False
+        self.keeps_events = True
 
     async def report(self, incarnation: str, report: SessionReport, *, timeout: float) -> ReportTaken:
         self.asked_at.append(asyncio.get_running_loop().time())
@@ -55,7 +68,10 @@ class FakeApi:
         if self.error is not None:
             raise self.error
         self.reports.append(report)
-        return ReportTaken(n_turns=max((turn.number + 1 for turn in report.turns), default=0))
+        return ReportTaken(
+            n_turns=max((turn.number + 1 for turn in report.turns), default=0),
+            n_events=report.events[-1].number + 1 if report.events and self.keeps_events else None,
+        )
 
     async def aclose(self) -> None:
         self.is_closed = True
@@ -88,7 +104,7 @@ def _info(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 async def test_a_call_is_told_from_its_beginning_to_its_end() -> None:
     async with serving() as registry, reporting(RegistryApi(registry.url)) as told:
         told.begin("life", usage=usage)
-        told.count(1)
+        told.count(humans(1))
         await until(lambda: registry.reports, timeout=2, what="the first report")
         told.take(said("Hello."))
         told.take(said("Is there a pool?"))
@@ -122,9 +138,15 @@ async def test_nothing_new_is_not_told(api: FakeApi, looptime: float) -> None:
         told.begin("life", usage=usage)
         told.begin("another", usage=usage)
         for n_humans in (2, 1, 2, 0):
-            told.count(n_humans)
+            for _ in range(3):
+                told.count(humans(n_humans))
             await asyncio.sleep(10)
-    assert [report.most_humans for report in api.reports] == [2]
+    assert [(report.most_humans, len(report.events)) for report in api.reports] == [
+        (2, 3),  # the session goes on with another one; two humans came
+        (2, 1),
+        (2, 1),
+        (2, 2),
+    ]
 
 
 @pytest.mark.looptime
@@ -250,20 +272,91 @@ async def test_an_error_that_nobody_foresaw_does_not_end_it(
 
 
 @pytest.mark.looptime
-async def test_without_a_journal_only_facts_are_told(api: FakeApi, looptime: float) -> None:
-    async with reporting(api, keeps_turns=False) as told:
+async def test_what_is_not_to_be_kept_is_not_told_but_that_somebody_spoke(
+    api: FakeApi, looptime: float
+) -> None:
+    async with reporting(api, keeps_text=False) as told:
         told.begin("life", usage=usage)
-        told.count(1)
-        told.take(said("a"))
+        told.count(humans(1))
+        told.take(said("my number is 4711"))
         await asyncio.sleep(2)
         assert await told.end("operator", exit_code=0, timeout=2)
-    assert [report.turns for report in api.reports] == [(), ()]
+    (turn,) = [turn for report in api.reports for turn in report.turns]
+    assert (turn.role, turn.text, turn.is_kept) == ("user", "", False)
+    assert not any(report.is_transcribed for report in api.reports)
+    assert "4711" not in str([msgspec.to_builtins(report) for report in api.reports])
+
+
+@pytest.mark.looptime
+async def test_what_happened_is_told_with_the_close_reason_last(api: FakeApi, looptime: float) -> None:
+    async with reporting(api) as told:
+        told.begin("life", usage=usage)
+        told.count(humans(1))
+        told.take(Utterance(role="assistant", text="Good mor", interrupted=True))
+        told.story.happened("note", "the avatar is absent")
+        await asyncio.sleep(5)
+        for _ in range(2):
+            assert await told.end("operator", exit_code=0, timeout=2)
+    assert kinds(api.reports) == ["recovered", "human_came", "interrupted", "note", "closed"]
+    assert api.reports[-1].events[-1].text == "operator"
+    assert "guest" not in str(api.reports), "nobody is named"
+
+
+@pytest.mark.looptime
+async def test_events_that_were_not_acknowledged_are_told_again(api: FakeApi, looptime: float) -> None:
+    async with reporting(api, spread=lambda: 1.0) as told:
+        told.begin("life", usage=usage)
+        await asyncio.sleep(2)
+        api.error = RegistryApiError("cannot connect")
+        told.story.happened("reconnecting")
+        await asyncio.sleep(60)
+        told.story.happened("reconnected")
+        api.error = None
+        await asyncio.sleep(40)
+    assert kinds(api.reports) == ["recovered", "reconnecting", "reconnected"]
+
+
+@pytest.mark.looptime
+async def test_a_registry_of_an_older_version_is_told_each_event_once(api: FakeApi, looptime: float) -> None:
+    api.keeps_events = False
+    async with reporting(api) as told:
+        told.begin("life", usage=usage)
+        for _ in range(3):
+            told.story.happened("note", "a")
+            await asyncio.sleep(10)
+        assert told.is_heard
+    assert [len(report.events) for report in api.reports] == [2, 1, 1]
+
+
+@pytest.mark.looptime
+async def test_what_a_model_of_one_s_own_has_used_is_marked(api: FakeApi, looptime: float) -> None:
+    def used() -> list[dict[str, Any]]:
+        return [{"type": "stt_usage"}, {"type": "llm_usage"}]
+
+    async with reporting(api, local_usage={"stt_usage"}) as told:
+        told.begin("life", usage=used)
+        await asyncio.sleep(2)
+    assert api.reports[0].usage == ({"type": "stt_usage", "is_local": True}, {"type": "llm_usage"})
+
+
+@pytest.mark.looptime
+async def test_too_many_events_are_counted(api: FakeApi, looptime: float) -> None:
+    api.takes = 0.01
+    async with reporting(api) as told:
+        told.begin("life", usage=usage)
+        for _ in range(MOST_EVENTS + 40):
+            told.story.happened("reconnecting")
+        await asyncio.sleep(5)
+        assert await told.end("operator", exit_code=0, timeout=2)
+    assert len(kinds(api.reports)) == MOST_EVENTS + 1
+    assert kinds(api.reports)[-1] == "closed"
+    assert api.reports[-1].more_events == 41
 
 
 async def test_without_a_registry_nothing_happens() -> None:
     async with reporting(None) as told:
         told.begin("life", usage=usage)
-        told.count(1)
+        told.count(humans(1))
         told.take(said("a"))
         assert not told.is_heard
         assert not await told.end("operator", exit_code=0, timeout=1)

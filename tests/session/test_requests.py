@@ -67,12 +67,14 @@ def requests_to(
     *,
     is_full: Callable[[], bool] = lambda: False,
     asked_again: AskedAgain | None = None,
+    only: str | None = None,
 ) -> Requests:
     return Requests(
         is_full=is_full,
         load_profile=profile_of,
         joining=joining or joining_rooms(),
         ask_again=asked_again.append_job if asked_again is not None else AskedAgain().append_job,
+        only=None if only is None else AgentId(only),
     )
 
 
@@ -111,6 +113,27 @@ async def test_another_room_is_left_to_other_workers_with_a_line(
         await requests_to().answer(job)
     assert answer == Answer(terminated=False)
     assert [record.__dict__["action"] for record in caplog.records] == ["job.refused"]
+
+
+@pytest.mark.parametrize(
+    ("room", "metadata", "is_taken"),
+    [
+        ("agent-7-room", "", True),
+        ("lobby", '{"agent_id": "7"}', True),
+        ("agent-8-room", "", False),
+        ("agent-7-room", '{"agent_id": "8"}', False),
+        ("lobby", "", False),
+    ],
+)
+async def test_a_worker_that_is_one_agent_leaves_others_to_other_workers(
+    room: str, metadata: str, is_taken: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    job, answer = request(room, metadata)
+    with caplog.at_level(logging.INFO):
+        await requests_to(only="7").answer(job)
+    assert (answer.accepted is not None) is is_taken
+    assert answer.terminated is (None if is_taken else False)
+    assert [record.__dict__["action"] for record in caplog.records] == ([] if is_taken else ["job.refused"])
 
 
 async def test_a_full_worker_leaves_the_job_to_others() -> None:

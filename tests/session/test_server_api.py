@@ -4,6 +4,7 @@ import datetime
 
 import aiohttp
 import pytest
+from aiohttp import web
 from livekit import api
 from pydantic import SecretStr
 
@@ -79,6 +80,42 @@ async def test_connections_are_opened_at_the_first_request_and_closed_for_good()
     await server.aclose()
     await server.aclose()
     assert [http.closed for http in opened] == [True]
+
+
+@pytest.mark.parametrize(
+    ("others", "needs"),
+    [
+        ([], True),
+        ([("ai-1-AJ_1", {})], False),
+        ([("ai-1-AJ_1-avatar", {"lk.publish_on_behalf": "ai-1-AJ_1"})], True),
+    ],
+    ids=["a human alone", "an agent", "the avatar of one that died"],
+)
+async def test_a_human_needs_an_agent_where_nobody_or_only_an_avatar_is(
+    others: list[tuple[str, dict[str, str]]], needs: bool
+) -> None:
+    kinds = api.ParticipantInfo.Kind
+    there = [api.ParticipantInfo(identity="ann", kind=kinds.STANDARD)]
+    there += [
+        api.ParticipantInfo(identity=identity, kind=kinds.AGENT, attributes=attributes)
+        for identity, attributes in others
+    ]
+
+    async def answer(_: web.Request) -> web.Response:
+        body = api.ListParticipantsResponse(participants=there).SerializeToString()
+        return web.Response(body=body, content_type="application/protobuf")
+
+    app = web.Application()
+    app.router.add_post("/twirp/livekit.RoomService/ListParticipants", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"ws://127.0.0.1:{runner.addresses[0][1]}"
+    login = LiveKitLogin(url=url, api_key="key", api_secret=SecretStr(SECRET))
+    server = ServerApi(login, http=aiohttp.ClientSession)
+    assert await server.needs_agent("agent-1-room") is needs
+    await server.aclose()
+    await runner.cleanup()
 
 
 def test_a_payload_carries_such_a_token() -> None:

@@ -1,19 +1,27 @@
-"""What a process makes ready while it waits for a call."""
+"""The pipeline of a call, and what a process makes ready while it waits for one."""
 
 from __future__ import annotations
 
 import ssl
+from typing import cast
 
+import aiohttp
 import pytest
 from livekit.agents.utils import http_context
+from livekit.plugins import deepgram
 
 from config import Settings, resolve_providers
-from session.voice import prepare
+from llm.models import Models
+from session.fallbacks import Fallbacks
+from session.language_model import RoutedModel
+from session.voice import build_session, prepare
+from tests.session.fake_models import FakeModels
+from wire import Profile, Turns
 
 
 async def test_the_certificates_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also at the end of a call, when livekit-agents closes a session of its own that nobody has used."""
-    prepared = prepare(resolve_providers(Settings()))
+    prepared = prepare(Settings())
     assert prepared.tls.verify_mode is ssl.CERT_REQUIRED
 
     def again(*_: object, **__: object) -> ssl.SSLContext:
@@ -22,3 +30,26 @@ async def test_the_certificates_are_read_once(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(ssl, "create_default_context", again)
     async with http_context.open():
         pass
+
+
+async def test_a_pipeline_hears_thinks_and_speaks_as_its_profile_says() -> None:
+    settings, fallbacks = Settings(), Fallbacks()
+    profile = Profile(prompt="x", voice="en-GB", stt="hal", turns=Turns(interruptions="off", max_delay=2))
+    model = RoutedModel(cast(Models, FakeModels()), profile)
+    async with aiohttp.ClientSession() as http:
+        session = build_session(
+            resolve_providers(settings),
+            profile,
+            prepare(settings),
+            model=model,
+            http=http,
+            settings=settings,
+            fallbacks=fallbacks,
+        )
+        assert isinstance(session.stt, deepgram.STT)
+        assert isinstance(session.tts, deepgram.TTS)
+        assert (session.llm, session.tts.model) == (model, "en-GB")
+        assert session.options.interruption["enabled"] is False
+        assert session.options.endpointing["max_delay"] == 2
+        assert [text[:12] for text in fallbacks.texts] == ["stt: 'hal' i"]
+        await session.aclose()

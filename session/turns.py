@@ -1,0 +1,31 @@
+"""Who speaks when: a profile's turns as options of livekit-agents."""
+
+from __future__ import annotations
+
+from livekit.agents import TurnHandlingOptions, inference
+from livekit.agents.voice.turn import EndpointingOptions, InterruptionOptions
+
+from wire import Turns
+
+_LEAST_DELAY = {"model": 0.3, "silence": 0.5}
+"""Livekit-agents' own shortest silences, seconds; measured: see docs/benchmarks.md."""
+
+
+def turn_options(turns: Turns) -> TurnHandlingOptions:
+    """All turn-taking is decided on this machine, whatever mode the worker runs in.
+
+    LiveKit's defaults send audio to its cloud when ``LIVEKIT_DEV_MODE`` is set; hence the pinned detectors.
+    """
+    interruption = InterruptionOptions(
+        mode="vad", enabled=turns.interruptions != "off", min_duration=turns.min_speech
+    )
+    if turns.interruptions == "words":
+        interruption["min_words"] = turns.min_words
+    endpointing = EndpointingOptions(max_delay=turns.max_delay)
+    least = _LEAST_DELAY[turns.end] if turns.min_delay is None else turns.min_delay
+    endpointing["min_delay"] = min(least, turns.max_delay)
+    return TurnHandlingOptions(
+        turn_detection=inference.TurnDetector(version="v1-mini") if turns.end == "model" else "vad",
+        interruption=interruption,
+        endpointing=endpointing,
+    )
