@@ -92,6 +92,7 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
                 environment=process_environment(),
                 hosts=tuple({socket.gethostname(), settings.agent_host or socket.gethostname()}),
             ),
+            prices_file=state_folder() / "prices.json",
         ) as registry:
             # What was loaded lives as long as the process: looking through it again would stop everything for long.
             gc.collect()

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from registry.api_answers import AgentList, History, LogTail, Pulses, json_response, pulse
+from registry.api_latencies import add_latencies
 from registry.api_livekit import add_livekit
 from registry.api_models import add_models
 from registry.api_orders import ORDERS, add_orders
@@ -67,7 +68,8 @@ def _add_rooms(router: APIRouter, registry: Registry) -> None:
     webhooks = None if login is None else Webhooks(login, now=lambda: utc().timestamp())
     add_rooms(router, keeper=keeper, history=registry.store.rooms, sessions=sessions, utc=utc)
     add_livekit(router, keeper=keeper, tokens=tokens, webhooks=webhooks)
-    add_sessions(router, sessions=sessions, keeper=keeper, tokens=tokens)
+    add_sessions(router, sessions=sessions, keeper=keeper, tokens=tokens, prices=registry.prices)
+    add_latencies(router, sessions=sessions, utc=utc)
     if registry.children is not None:
         add_processes(router, registry.children, registry.fleet)
 
@@ -150,8 +152,9 @@ def _add_fleet(router: APIRouter, registry: Registry) -> None:
 
     @router.get("/events", tags=["fleet"], responses={200: EVENT_STREAM})
     async def follow_fleet() -> Response:
-        """Server-sent events: `hello` {registry}, then `agents` {agents, removed, registry} whenever something has
-        changed, ten times a second at most; `reload` {} to a client that fell behind and has to list anew."""
+        """Server-sent events: `hello` {registry}, then `agents` {agents, removed, registry} and `sessions` {sessions},
+        by their ids, whenever something has changed, ten times a second at most; `reload` {} to a client that fell
+        behind and has to list anew."""
         return EventStream(changes(registry))
 
 

@@ -9,21 +9,22 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Protocol
 
-import msgspec
 from fastapi import APIRouter, Depends, Header, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from registry.api_answers import Removed, json_response
+from registry.api_profile_files import FileStore, add_profile_files
 from registry.api_requests import WORDS, check_author, decode_body
 from registry.beats import read_body
 from registry.errors import BadRequestError, UnknownProfileError
 from registry.openapi import answers, takes
 from registry.profile_answers import ProfileView, RegisterBody
+from registry.profile_checks import parse_fields
+from registry.profile_script import file_name, script
 from registry.quoted_ids import unquoted
 from registry.session_records import ProfileRow
-from wire import AgentId, AgentIdError, Profile, ProfileError, parse_agent_id, parse_profile
-from wire.texts import is_line, is_text
+from wire import AgentId, AgentIdError, Profile, parse_agent_id
 
 logger = logging.getLogger(__name__)
 
@@ -31,10 +32,9 @@ MAX_PROFILE_BYTES = 524_288
 """A prompt of 32,000 characters that JSON escapes one by one, and examples."""
 
 _PROFILE = "/agents/{agent_id:path}/profile"
-_LINES = ("name", "model", "voice")
 
 
-class ProfileStore(Protocol):
+class ProfileStore(FileStore, Protocol):
     """What the database does for profiles. Blocks; raises `StoreError`."""
 
     def get(self, agent_id: str) -> ProfileRow | None: ...
@@ -69,11 +69,13 @@ _By = Annotated[
 
 
 def add_profiles(router: APIRouter, *, profiles: ProfileStore, utc: Callable[[], datetime]) -> None:
-    """Add `/agents/register` and `/agents/{agent_id}/profile`.
+    """Add `/agents/register`, `/agents/{agent_id}/profile` and what `api_profile_files` has.
 
     Args:
         utc: The registry's clock.
     """
+
+    add_profile_files(router, profiles=profiles, utc=utc)
 
     async def store(agent_id: AgentId, profile: Profile, by: str) -> Response:
         row = ProfileRow(agent_id=agent_id, profile=profile, updated_at=utc(), updated_by=check_author(by))
@@ -88,7 +90,7 @@ def add_profiles(router: APIRouter, *, profiles: ProfileStore, utc: Callable[[],
         """Store what an agent is, over what was stored before."""
         body = decode_body(await read_body(request.receive, limit=MAX_PROFILE_BYTES), RegisterBody)
         try:
-            profile = _profile(body.profile)
+            profile = parse_fields(body.profile)
         except BadRequestError as error:
             raise BadRequestError(f"profile.{error}") from error
         return await store(_parsed(body.agent_id), profile, body.by)
@@ -109,11 +111,21 @@ def add_profiles(router: APIRouter, *, profiles: ProfileStore, utc: Callable[[],
             return Response(status_code=304, headers={"etag": tag})
         return _shown(row, status=200)
 
+    @router.get(f"{_PROFILE}/script", tags=["profiles"], responses=_SCRIPT)
+    async def show_script(agent_id: _ProfileKey) -> Response:
+        """The agent as a Python script, for `python <file> dev` where this project is installed."""
+        row = await asyncio.to_thread(profiles.get, agent_id)
+        if row is None:
+            raise UnknownProfileError(
+                f"no profile is stored for agent {agent_id!r}, so there is no script of it"
+            )
+        return script_response(agent_id, row.profile)
+
     @router.put(_PROFILE, **_stores(Profile))
     async def put_profile(agent_id: _ProfileKey, request: Request, by: _By = "api") -> Response:
         """Store what an agent is. It counts for calls that begin from now on."""
         data = await read_body(request.receive, limit=MAX_PROFILE_BYTES)
-        return await store(agent_id, _profile(decode_body(data, dict[str, Any])), by)
+        return await store(agent_id, parse_fields(decode_body(data, dict[str, Any])), by)
 
     @router.delete(_PROFILE, tags=["profiles"], responses=answers(Removed, 404))
     async def delete_profile(agent_id: _ProfileKey) -> Response:
@@ -136,6 +148,17 @@ def _stores(body: type) -> dict[str, Any]:
 _KNOWN: dict[int | str, dict[str, Any]] = {304: {"description": "It is one of those that are known."}}
 
 
+_SCRIPT: dict[int | str, dict[str, Any]] = answers(ProfileView, 404) | {
+    200: {"description": "OK", "content": {"text/x-python": {"schema": {"type": "string"}}}}
+}
+
+
+def script_response(agent_id: AgentId, profile: Profile) -> Response:
+    """A profile's script, to be kept as a file."""
+    headers = {"content-disposition": f'attachment; filename="{file_name(agent_id)}"'}
+    return Response(script(agent_id, profile), media_type="text/x-python; charset=utf-8", headers=headers)
+
+
 def _shown(row: ProfileRow, *, status: int) -> Response:
     view = ProfileView(
         agent_id=row.agent_id,
@@ -153,29 +176,6 @@ def _parsed(agent_id: str) -> AgentId:
         return parse_agent_id(agent_id)
     except AgentIdError as error:
         raise BadRequestError(str(error)) from error
-
-
-def _profile(fields: dict[str, Any]) -> Profile:
-    """A profile with nothing in it that is not understood. Raises `BadRequestError`."""
-    strange = sorted(fields.keys() - Profile.model_fields.keys())
-    if strange:
-        known = ", ".join(Profile.model_fields)
-        raise BadRequestError(f"{strange[0][:40]}: there is no such key; a profile has {known}")
-    try:
-        profile = parse_profile(msgspec.json.encode(fields))
-    except ProfileError as error:
-        raise BadRequestError(str(error)) from error
-    texts = [(where, getattr(profile, where)) for where in _LINES]
-    texts += [
-        ("description", profile.description),
-        ("prompt", profile.prompt),
-        ("greeting", profile.greeting),
-    ]
-    texts += [(f"examples.{number}", text) for number, pair in enumerate(profile.examples) for text in pair]
-    for where, text in texts:
-        if text is not None and not (is_line(text) if where in _LINES else is_text(text)):
-            raise BadRequestError(f"{where}: it holds a control character; leave it out")
-    return profile
 
 
 def _tag(profile: Profile) -> str:

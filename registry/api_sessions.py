@@ -12,14 +12,16 @@ from starlette.responses import Response
 
 from registry.api_answers import json_response
 from registry.api_requests import read_struct
+from registry.api_transcripts import TRANSCRIPT, Format, file_of
 from registry.beats import read_body
 from registry.errors import BadRequestError
 from registry.guests import Asked, look_at, not_keeping, remember
 from registry.openapi import answers, takes
+from registry.prices import Prices
 from registry.quoted_ids import unquoted
 from registry.room_answers import SessionBody, SessionStarted
 from registry.room_keeper import RoomKeeper
-from registry.session_views import SessionList, SessionView, session_view
+from registry.session_views import SessionDetail, SessionList, session_detail, session_view
 from registry.sessions import Sessions
 from rooms.belonging import agent_named_by
 from rooms.tokens import Tokens
@@ -66,15 +68,23 @@ SessionKey = Annotated[str, Depends(_unquoted_session)]
 _Text = Annotated[str | None, Query(max_length=300)]
 
 
-def add_sessions(router: APIRouter, *, sessions: Sessions, keeper: RoomKeeper, tokens: Tokens | None) -> None:
+def add_sessions(
+    router: APIRouter,
+    *,
+    sessions: Sessions,
+    keeper: RoomKeeper,
+    tokens: Tokens | None,
+    prices: Prices | None = None,
+) -> None:
     """Add `/sessions…`.
 
     Args:
         tokens: None = there are no keys, or no rooms are kept.
+        prices: None = the listed ones.
     """
     _add_begin(router, keeper, tokens)
     _add_list(router, sessions)
-    _add_session(router, sessions, keeper)
+    _add_session(router, sessions, keeper, prices or Prices())
 
 
 def _add_begin(router: APIRouter, keeper: RoomKeeper, tokens: Tokens | None) -> None:
@@ -145,7 +155,7 @@ def _add_list(router: APIRouter, sessions: Sessions) -> None:
         return json_response(SessionList(sessions=tuple(session_view(row) for row in found)))
 
 
-def _add_session(router: APIRouter, sessions: Sessions, keeper: RoomKeeper) -> None:
+def _add_session(router: APIRouter, sessions: Sessions, keeper: RoomKeeper, prices: Prices) -> None:
     @router.get(_SESSION + "/turns", tags=["sessions"], responses=answers(Conversation, 404))
     async def show_turns(
         session: SessionKey, limit: Annotated[int, Query(ge=1, le=MOST_TURNS)] = 50
@@ -153,17 +163,23 @@ def _add_session(router: APIRouter, sessions: Sessions, keeper: RoomKeeper) -> N
         """What was said last, the oldest first, also in sessions that this one went on with."""
         return json_response(await sessions.conversation(session, limit=limit))
 
-    @router.get(_SESSION, tags=["sessions"], responses=answers(SessionView, 404))
+    @router.get(_SESSION + "/transcript", tags=["sessions"], responses=TRANSCRIPT)
+    async def export_transcript(session: SessionKey, format: Format = "json") -> Response:
+        """What was said in this session, as a file. Where nothing is kept, the file says so."""
+        return await file_of(await sessions.record(session), format)
+
+    @router.get(_SESSION, tags=["sessions"], responses=answers(SessionDetail, 404))
     async def show_session(session: SessionKey) -> Response:
-        """One session."""
-        return json_response(session_view(await sessions.get(session)))
+        """One session: what happened in it, how long everything took, and an estimate of what its models cost."""
+        return json_response(session_detail(await sessions.record(session), prices=prices))
 
     @router.put(_SESSION, **_TAKES_REPORT)
     async def take_report(session: SessionKey, request: Request) -> Response:
         """For agents: what was said, and how it ended. Taken when it is durable; may be sent again."""
         data = await read_body(request.receive, limit=MAX_REPORT_BYTES)
-        n_turns = await sessions.report(session, _report(data))
-        return json_response(ReportTaken(n_turns=n_turns, keeps_rooms=_keeps_rooms(keeper)))
+        kept = await sessions.report(session, _report(data))
+        taken = ReportTaken(n_turns=kept.n_turns, n_events=kept.n_events, keeps_rooms=_keeps_rooms(keeper))
+        return json_response(taken)
 
 
 def _keeps_rooms(keeper: RoomKeeper) -> bool:
@@ -194,6 +210,7 @@ def _report(data: bytes) -> SessionReport:
         "host": report.host,
         "resumes": report.resumes,
         "ended.reason": None if report.ended is None else report.ended.reason,
+        **{f"events[{index}].text": event.text for index, event in enumerate(report.events)},
     }
     for where, text in lines.items():
         if text is not None and not is_line(text):
@@ -201,9 +218,10 @@ def _report(data: bytes) -> SessionReport:
     code = None if report.ended is None else report.ended.exit_code
     if code is not None and code not in _EXIT_CODES:
         raise BadRequestError(f"ended.exitCode: {code} is no exit code; one is from -255 to 255")
-    numbers = [turn.number for turn in report.turns]
-    if any(one >= other for one, other in pairwise(numbers)):
-        raise BadRequestError(f"turns: their numbers do not grow: {str(numbers)[:80]}")
+    for what, numbered in (("turns", report.turns), ("events", report.events)):
+        numbers = [one.number for one in numbered]
+        if any(one >= other for one, other in pairwise(numbers)):
+            raise BadRequestError(f"{what}: their numbers do not grow: {str(numbers)[:80]}")
     return report
 
 

@@ -12,9 +12,10 @@ from fastapi.openapi.utils import get_openapi
 from registry.api_answers import AgentList, History, LogTail, OrderGiven, Pulses, Removed
 from registry.api_requests import EvidenceBody, ForceBody, RemoveBody, UnlockBody, Words
 from registry.guard import WEBHOOK_PATH
+from registry.latencies import AgentLatencies
 from registry.model_list import ModelList
 from registry.process_views import ForceStopped, ProcessList, ProcessView
-from registry.profile_answers import ProfileView, RegisterBody
+from registry.profile_answers import Bundle, ImportReport, ProfileList, ProfileView, RegisterBody
 from registry.room_answers import (
     CloseBody,
     GarbageBody,
@@ -26,7 +27,8 @@ from registry.room_answers import (
     TokenBody,
     TokenGiven,
 )
-from registry.session_views import SessionList, SessionView
+from registry.session_views import SessionDetail, SessionList
+from registry.transcripts import Transcript
 from registry.views import AgentView, RegistryView
 from rooms.views import CloseReport, GarbageReport, RoomList, RoomStats, RoomView, WhyView
 from wire import (
@@ -46,11 +48,12 @@ from wire import (
 _REF = "#/components/schemas/{name}"
 
 _TYPES = (
-    AgentList, AgentView, Beat, CloseBody, CloseReport, Conversation, Down, Errors, EvidenceBody, ForceBody,
-    ForceStopped, GarbageBody, GarbageReport, History, LogTail, ModelList, Nothing, OrderGiven, ProcessList,
-    ProcessView, ProfileView, Pulses, RegisterBody, RegistryView, RemoveBody, Removed, Reply, ReportTaken,
-    RoomAgents, RoomEvents, RoomList, RoomStats, RoomView, SessionBody, SessionList, SessionReport, SessionStarted,
-    SessionView, TokenBody, TokenGiven, UnlockBody, Up, WhyView, Words,
+    AgentLatencies, AgentList, AgentView, Beat, Bundle, CloseBody, CloseReport, Conversation, Down, Errors,
+    EvidenceBody, ForceBody, ForceStopped, GarbageBody, GarbageReport, History, ImportReport, LogTail, ModelList,
+    Nothing, OrderGiven, ProcessList, ProcessView, ProfileList, ProfileView, Pulses, RegisterBody, RegistryView,
+    RemoveBody, Removed, Reply, ReportTaken, RoomAgents, RoomEvents, RoomList, RoomStats, RoomView, SessionBody,
+    SessionDetail, SessionList, SessionReport, SessionStarted, TokenBody, TokenGiven, Transcript, UnlockBody, Up,
+    WhyView, Words,
 )  # fmt: skip
 
 _OPEN = ("/healthz", "/readyz", WEBHOOK_PATH)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import logging
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,12 +19,14 @@ from registry.children import Children, run_children
 from registry.clock import Clock
 from registry.events import Events, event
 from registry.fleet import Fleet
+from registry.groups import Groups
 from registry.keeping import RoomKeeping, keep_rooms
 from registry.ledger import Ledger
 from registry.line import Lines
 from registry.log_tails import LogTails
 from registry.metrics import DISPATCH_SECONDS, EXPIRY_LAG, RECOVERY_SECONDS, show_stats
 from registry.orders import Orders
+from registry.prices import Prices, read_prices
 from registry.records import Change
 from registry.replies import as_json
 from registry.room_beats import RoomBeats
@@ -44,6 +46,9 @@ _MEASURE_INTERVAL = 60.0
 
 _MOST_IN_AN_EVENT = 500
 """Agents in one message to the pages; with more, loading the page anew is cheaper for both."""
+
+_SESSION = "\0session:"
+"""How ids of sessions begin among what has changed. No id of an agent does: it holds no control character."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +80,11 @@ class Registry:
     keeper: Keeper
     sessions: Sessions
     rooms: RoomKeeping
+    groups: Groups
     children: Children | None
     """Processes of this host; None = this registry starts none."""
+
+    prices: Prices
 
     def view(self) -> RegistryView:
         """The registry itself, now."""
@@ -105,6 +113,7 @@ async def run_registry(
     journal_days: int = 30,
     rooms: RoomKeeping | None = None,
     processes: ProcessControl | None = None,
+    prices_file: Path | None = None,
 ) -> AsyncIterator[Registry]:
     """Open a registry on `store`, run its loops, and write what is left at the end. The store stays open.
 
@@ -114,6 +123,7 @@ async def run_registry(
         journal_days: Days that conversations are kept; 0 = none are.
         rooms: How rooms are kept; None = they are not.
         processes: Which processes it may start; None = none.
+        prices_file: Prices of models that come before the listed ones; need not be there.
 
     Raises:
         StoreError: The database cannot be brought to the newest revision, or not be read.
@@ -132,15 +142,7 @@ async def run_registry(
         return None if agent is None else agent.heard_at(clock)
 
     def render(changed: list[str]) -> bytes:
-        if len(changed) > _MOST_IN_AN_EVENT:
-            return event("reload", b"{}")
-        agents = [fleet.find(agent_id) for agent_id in changed if agent_id]
-        message = {
-            "agents": [agent_view(agent, clock) for agent in agents if agent is not None],
-            "removed": [agent_id for agent_id in changed if agent_id and fleet.find(agent_id) is None],
-            "registry": registry_view(fleet, database_trouble=writer.trouble, version=VERSION),
-        }
-        return event("agents", as_json(message))
+        return _told(changed, fleet, database_trouble=writer.trouble)
 
     writer = Writer(store, clock=clock, heard_at=heard_at, history_days=history_days)
     events = Events(render)
@@ -168,6 +170,7 @@ async def run_registry(
     for agent in fleet:
         room_beats.agent_changed(agent.agent_id)
     sessions = Sessions(store.sessions, clock=clock, history_days=history_days, journal_days=journal_days)
+    sessions.on_change = lambda session_id: events.changed(_SESSION + session_id)
     loops = {
         "registry-reaper": fleet.settling.reaper.run(),
         "registry-writer": writer.run(),
@@ -224,11 +227,32 @@ async def run_registry(
             keeper=keeper,
             sessions=sessions,
             rooms=rooms,
+            groups=Groups(store.profiles, monotonic=clock.monotonic),
             children=children,
+            prices=Prices() if prices_file is None else await asyncio.to_thread(read_prices, prices_file),
         )
         ending.callback(registry.begin_closing)
         logger.info("registry is ready", extra={"action": "registry.ready", "agents": len(fleet)})
         yield registry
+
+
+def _told(changed: Sequence[str], fleet: Fleet, *, database_trouble: str | None) -> bytes:
+    """Events for the pages: which agents and which sessions have changed."""
+    of_agents = [one for one in changed if not one.startswith(_SESSION)]
+    of_sessions = [one.removeprefix(_SESSION) for one in changed if one.startswith(_SESSION)]
+    # Pages of further sessions look for themselves, two seconds later.
+    told = event("sessions", as_json({"sessions": of_sessions[:_MOST_IN_AN_EVENT]})) if of_sessions else b""
+    if not of_agents:
+        return told
+    if len(of_agents) > _MOST_IN_AN_EVENT:
+        return event("reload", b"{}")
+    agents = [fleet.find(agent_id) for agent_id in of_agents if agent_id]
+    message = {
+        "agents": [agent_view(agent, fleet.clock) for agent in agents if agent is not None],
+        "removed": [agent_id for agent_id in of_agents if agent_id and fleet.find(agent_id) is None],
+        "registry": registry_view(fleet, database_trouble=database_trouble, version=VERSION),
+    }
+    return event("agents", as_json(message)) + told
 
 
 @asynccontextmanager

@@ -5,11 +5,12 @@ Moments are aware UTC, by the registry's clock.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from wire import Profile
+from wire import Delays, Profile
 
 LOST = "lost"
 """The close reason of a session whose process died: nobody knows why it left."""
@@ -53,6 +54,15 @@ class SessionRow:
     exit_code: int | None = None
     """Of its process; None = nobody knows."""
 
+    is_transcribed: bool = True
+    """What is said in it is kept, for a time. False = by its agent's profile, or by the settings, it never was."""
+
+    first_audio: float | None = None
+    """Seconds from the first human's coming until the agent was first heard; None = not yet, or not measured."""
+
+    more_events: int = 0
+    """Events that are not kept, because there were too many."""
+
     @property
     def is_open(self) -> bool:
         return self.ended_at is None
@@ -70,8 +80,50 @@ class TurnRow:
     """`user` or `assistant`."""
 
     text: str
+    """Empty where it is not kept, or not any more."""
+
     interrupted: bool = False
     at: datetime
+    is_kept: bool = True
+    started: float | None = None
+    """Seconds from the beginning of its session, by the agent's clock; None = nobody knows."""
+
+    duration: float | None = None
+    """Seconds."""
+
+    delays: Delays | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """Something that happened in a session, besides what was said."""
+
+    session_id: str
+    number: int
+    """Counts the events of its session from 0."""
+
+    kind: str
+    """One of `wire.EVENT_KINDS`, or of a later version's."""
+
+    text: str
+    at: datetime
+
+
+class Record(NamedTuple):
+    """All that is known of a session."""
+
+    row: SessionRow
+    turns: Sequence[TurnRow]
+    """Its own, the oldest first."""
+
+    events: Sequence[EventRow]
+
+
+class Timed(NamedTuple):
+    """When something was measured, and what."""
+
+    at: datetime
+    delays: Delays
 
 
 class Ending(NamedTuple):

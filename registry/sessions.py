@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from registry.clock import Clock
 from registry.errors import UnknownSessionError
 from registry.metrics import SESSIONS_ENDED
 from registry.room_stats import STATS_PERIOD, exit_code, room_stats
-from registry.session_records import LOST, Ending, SessionRow, TurnRow
+from registry.session_records import LOST, Ending, EventRow, Record, SessionRow, Timed, TurnRow
 from registry.session_views import turn_view
 from registry.store import StoreError
 from rooms.tally import Counts
@@ -27,6 +27,9 @@ RETRY_INTERVAL = 5.0
 
 PRUNE_INTERVAL = 3_600.0
 
+MOST_EXPORTED = 20_000
+"""Turns of one session that are exported: some days of talk."""
+
 _LOCKS = 64
 """Sessions that may report at once. Two of them share a lock now and then, and wait for each other."""
 
@@ -38,7 +41,12 @@ class SessionStore(Protocol):
     def close_lost(self, ids: Sequence[str], *, at: datetime) -> Sequence[str]: ...
     def get(self, session_id: str) -> SessionRow | None: ...
     def open(self) -> Sequence[SessionRow]: ...
-    def turns(self, session_id: str, *, limit: int) -> Sequence[TurnRow]: ...
+    def happened(self, session_id: str, events: Sequence[EventRow]) -> int: ...
+    def turns(self, session_id: str, *, limit: int, with_earlier: bool = True) -> Sequence[TurnRow]: ...
+    def events(self, session_id: str) -> Sequence[EventRow]: ...
+    def times(
+        self, agent_id: str, *, since: datetime, limit: int
+    ) -> tuple[Sequence[Timed], Sequence[tuple[datetime, float]]]: ...
     def ended_since(self, at: datetime) -> Sequence[Ending]: ...
     def started_since(self, at: datetime) -> int: ...
     def prune(self, before: datetime, *, turns_before: datetime) -> int: ...
@@ -53,38 +61,48 @@ class SessionStore(Protocol):
     ) -> Sequence[SessionRow]: ...
 
 
+class Kept(NamedTuple):
+    """What is durable of a session."""
+
+    n_turns: int
+    """Turns with a smaller number have come."""
+
+    n_events: int | None
+    """Likewise of events; None = the report had none."""
+
+
 class Sessions:
     """All sessions, past and present. Its coroutines raise `StoreError` unless said otherwise.
 
     Args:
         history_days: How long they are kept.
-        journal_days: How long what was said is kept; 0 = it is not written at all.
+        journal_days: How long what was said is kept; 0 = it is not written at all. Who spoke, and when, is kept as long
+            as the session.
     """
 
     def __init__(self, store: SessionStore, *, clock: Clock, history_days: int, journal_days: int) -> None:
         self._store = store
         self._clock = clock
-        self._history = timedelta(days=history_days)
-        self._journal = timedelta(days=journal_days)
+        self.history_days = history_days
+        self.journal_days = journal_days
+        self.on_change: Callable[[str], None] = lambda _: None
+        """Called on the loop with the id of a session of which there is something new."""
         self._locks = tuple(asyncio.Lock() for _ in range(_LOCKS))
         self._lost: set[str] = set()  # those of which the database does not know it yet
 
-    async def report(self, session_id: str, report: SessionReport) -> int:
-        """Keep what a session tells. Durable afterwards; may be told again.
-
-        Returns:
-            The number below which all turns are kept.
-        """
+    async def report(self, session_id: str, report: SessionReport) -> Kept:
+        """Keep what a session tells. Durable afterwards; may be told again."""
         async with self._no_reports_of([session_id]):
             now = self._clock.utc()
             self._lost.discard(session_id)
-            turns = [] if not self._journal else _turns(session_id, report, now)
-            n_kept, ending = await asyncio.to_thread(self._keep, _row(session_id, report, now), turns)
+            keeps_text = self.journal_days > 0
+            row = _row(session_id, report, now, keeps_text=keeps_text)
+            turns = _turns(session_id, report, now, keeps_text=keeps_text)
+            kept, ending = await asyncio.to_thread(self._keep, row, turns, _events(session_id, report, now))
         if ending is not None:
             SESSIONS_ENDED.labels(exit_code(ending)).inc()
-        if not self._journal and report.turns:
-            return report.turns[-1].number + 1  # it would tell them for ever
-        return n_kept
+        self.on_change(session_id)
+        return kept
 
     async def lost(self, session_ids: Iterable[str]) -> Sequence[str]:
         """The processes of these are gone. Ends those that had not ended; they open again when they report.
@@ -131,6 +149,26 @@ class Sessions:
         now = self._clock.utc()
         return Conversation(turns=tuple(turn_view(row, now=now) for row in rows))
 
+    async def record(self, session_id: str) -> Record:
+        """A session with all of its own turns and events. Raises `UnknownSessionError`."""
+        row = await self.get(session_id)
+        store = self._store
+        turns, events = await asyncio.gather(
+            asyncio.to_thread(store.turns, session_id, limit=MOST_EXPORTED, with_earlier=False),
+            asyncio.to_thread(store.events, session_id),
+        )
+        return Record(row, turns, events)
+
+    async def times(
+        self, agent_id: str, *, since: datetime, limit: int
+    ) -> tuple[Sequence[Timed], Sequence[tuple[datetime, float]]]:
+        """What was measured in an agent's sessions that began at `since` or later: the last ones, newest first.
+
+        Returns:
+            The delays of turns, and of sessions when they began with the seconds until the agent was first heard.
+        """
+        return await asyncio.to_thread(self._store.times, agent_id, since=since, limit=limit)
+
     async def stats(self, counts: Counts) -> RoomStats:
         """How well rooms are kept."""
         now = self._clock.utc()
@@ -145,9 +183,8 @@ class Sessions:
             How many rows.
         """
         now = self._clock.utc()
-        return await asyncio.to_thread(
-            self._store.prune, now - self._history, turns_before=now - self._journal
-        )
+        before, turns_before = (now - timedelta(days=days) for days in (self.history_days, self.journal_days))
+        return await asyncio.to_thread(self._store.prune, before, turns_before=turns_before)
 
     async def run(self) -> None:
         """Delete what is old once an hour, and repeat what the database did not take. Never returns."""
@@ -187,6 +224,8 @@ class Sessions:
             return []
         self._lost -= ids
         SESSIONS_ENDED.labels(LOST).inc(len(closed))
+        for session_id in closed:
+            self.on_change(session_id)
         return closed
 
     @asynccontextmanager
@@ -197,21 +236,24 @@ class Sessions:
                 await stack.enter_async_context(self._locks[index])
             yield
 
-    def _keep(self, row: SessionRow, turns: Sequence[TurnRow]) -> tuple[int, Ending | None]:
-        """Returns the turns that are kept, and how the session has ended if it had not before."""
+    def _keep(
+        self, row: SessionRow, turns: Sequence[TurnRow], events: Sequence[EventRow]
+    ) -> tuple[Kept, Ending | None]:
+        """Returns what is kept, and how the session has ended if it had not before."""
         ending = None
         if row.ended_at is not None:
             before = self._store.get(row.id)
             if before is None or before.is_open or before.close_reason == LOST:
                 ending = Ending(row.room, row.started_at, row.ended_at, row.close_reason, row.exit_code)
-        return self._store.report(row, turns), ending
+        n_turns = self._store.report(row, turns)
+        return Kept(n_turns, self._store.happened(row.id, events) if events else None), ending
 
     def _read_stats(self, since: datetime) -> tuple[Sequence[Ending], list[tuple[str, datetime]], int]:
         going = [(row.room, row.started_at) for row in self._store.open()]
         return self._store.ended_since(since), going, self._store.started_since(since)
 
 
-def _row(session_id: str, report: SessionReport, now: datetime) -> SessionRow:
+def _row(session_id: str, report: SessionReport, now: datetime, *, keeps_text: bool) -> SessionRow:
     ended = report.ended
     return SessionRow(
         id=session_id,
@@ -229,18 +271,38 @@ def _row(session_id: str, report: SessionReport, now: datetime) -> SessionRow:
         usage=report.usage,
         close_reason=None if ended is None else ended.reason,
         exit_code=None if ended is None else ended.exit_code,
+        is_transcribed=report.is_transcribed and keeps_text,
+        first_audio=report.first_audio,
+        more_events=report.more_events,
     )
 
 
-def _turns(session_id: str, report: SessionReport, now: datetime) -> list[TurnRow]:
+def _turns(session_id: str, report: SessionReport, now: datetime, *, keeps_text: bool) -> list[TurnRow]:
     return [
         TurnRow(
             session_id=session_id,
             number=turn.number,
             role=turn.role,
-            text=turn.text,
+            text=turn.text if keeps_text else "",
+            is_kept=turn.is_kept and keeps_text,
             interrupted=turn.interrupted,
             at=now - timedelta(seconds=turn.age),
+            started=turn.started,
+            duration=turn.duration,
+            delays=turn.delays,
         )
         for turn in report.turns
+    ]
+
+
+def _events(session_id: str, report: SessionReport, now: datetime) -> list[EventRow]:
+    return [
+        EventRow(
+            session_id=session_id,
+            number=event.number,
+            kind=event.kind,
+            text=event.text,
+            at=now - timedelta(seconds=event.age),
+        )
+        for event in report.events
     ]

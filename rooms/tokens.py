@@ -115,6 +115,12 @@ def check_text(what: str, text: str) -> None:
         raise GuestError(f"{what}: {_shown(text)} holds a control character; leave it out")
 
 
+def browser_url(livekit_url: str) -> str:
+    """What a browser connects to: LiveKit's URL, by ws:// or wss://. Empty stays empty."""
+    scheme, separator, rest = livekit_url.partition("://")
+    return f"{_SCHEMES.get(urlsplit(livekit_url).scheme, scheme)}{separator}{rest}"
+
+
 class Tokens:
     """Makes tokens for humans.
 
@@ -126,8 +132,7 @@ class Tokens:
     def __init__(self, login: LiveKitLogin, *, agent_name: str = "") -> None:
         self._login = login
         self._agent_name = agent_name
-        scheme, _, rest = login.url.partition("://")
-        self.url = f"{_SCHEMES.get(urlsplit(login.url).scheme, scheme)}://{rest}"
+        self.url = browser_url(login.url)
         """What a browser connects to, by ws:// or wss://."""
 
     def token(self, guest: Guest, *, room: str, job_metadata: str | None = None) -> str:

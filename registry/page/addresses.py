@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode
 
+from wire import AgentIdError, Kind, parse_agent_id
+
 _FOLDERS = (".", "..")
 """Browsers take these for folders, quoted or not."""
+
+_PROFILE_PAGES = ("export", "import", "new")
+"""Pages beside those of profiles, whose agents may be called so too."""
 
 
 def agent_path(agent_id: str) -> str:
@@ -23,9 +28,9 @@ def act_path(agent_id: str, back: str) -> str:
     return "/act?" + urlencode({"id": agent_id, "back": back}) + "&act="
 
 
-def rooms_path(phase: str = "", page: int = 1) -> str:
-    """The address of the rooms of one phase, or of all of them."""
-    values = {"phase": phase, "page": str(page) if page > 1 else ""}
+def rooms_path(phase: str = "", page: int = 1, group: str = "") -> str:
+    """The address of the rooms of one phase and of the agents of one group, or of all of them."""
+    values = {"phase": phase, "group": group, "page": str(page) if page > 1 else ""}
     return _listed("/rooms", values)
 
 
@@ -49,14 +54,60 @@ def models_path(page: int = 1) -> str:
     return _listed("/models", {"page": str(page) if page > 1 else ""})
 
 
-def sessions_path(*, room: str = "", agent_id: str = "", state: str = "", before: str = "") -> str:
-    """The address of the list of sessions: of a room, of an agent, of one state, older than a moment."""
-    return _listed("/sessions", {"room": room, "agent": agent_id, "state": state, "before": before})
+def sessions_path(
+    *, room: str = "", agent_id: str = "", group: str = "", state: str = "", before: str = ""
+) -> str:
+    """The address of the list of sessions: of a room, of an agent, of a group, of one state, older than a moment."""
+    values = {"room": room, "agent": agent_id, "group": group, "state": state, "before": before}
+    return _listed("/sessions", values)
 
 
 def session_path(session_id: str) -> str:
     """The address of a session's page."""
     return _page("/sessions/", session_id)
+
+
+def talk_path(agent_id: str) -> str:
+    """The address of the page on which a human talks to an agent."""
+    return _page("/talk/", agent_id)
+
+
+def talk_row_path(row_id: str, kind: str) -> str:
+    """The same for a row among the agents; empty = nobody can talk to it, for it is a worker or a program.
+
+    Rows of calls in rooms of other names are called ``<id>@<room>``, and an older one of two ``<id>~<characters>``.
+    """
+    if kind != Kind.SESSION.value:
+        return ""
+    try:
+        return talk_path(parse_agent_id(row_id.partition("@")[0].partition("~")[0]))
+    except AgentIdError:
+        return ""
+
+
+def profiles_path(*, group: str = "", search: str = "") -> str:
+    """The address of the list of stored profiles: of a group, with a text."""
+    return _listed("/profiles", {"group": group, "search": search})
+
+
+def profiles_export_path(*, group: str = "", search: str = "") -> str:
+    """The address of the same profiles as a file."""
+    return _listed("/profiles/export", {"group": group, "search": search})
+
+
+def new_profile_path(*, like: str = "", agent_id: str = "") -> str:
+    """The address of the form for a new profile, filled in as that of `like`, for `agent_id`."""
+    return _listed("/profiles/new", {"like": like, "id": agent_id})
+
+
+def profile_path(agent_id: str) -> str:
+    """The address of an agent's stored profile."""
+    return f"/profiles/?id={agent_id}" if agent_id in _PROFILE_PAGES else _page("/profiles/", agent_id)
+
+
+def profile_query(agent_id: str, query: str) -> str:
+    """The address of an agent's stored profile with a query."""
+    return _with_query(profile_path(agent_id), query)
 
 
 def process_path(process_id: str) -> str:

@@ -8,13 +8,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from registry.errors import NoLineError, RegistryError, UnknownAgentError
-from registry.page import act_answers, flash
+from registry.errors import NoLineError, UnknownAgentError
+from registry.page import flash
 from registry.page.acts import possible
-from registry.page.addresses import agent_path
 from registry.page.answers import large_html, see
-from registry.page.forms import read_form
-from registry.page.profile_page import MAX_BYTES, ProfilePart, change_profile, profile_id, profile_part
+from registry.page.latency_part import LatencyPart, latency_part
+from registry.page.profile_part import ProfilePart, profile_id, profile_part
 from registry.page.queries import parse_id
 from registry.records import Change
 from registry.running import Registry
@@ -29,10 +28,11 @@ LOG_TIMEOUT = 2.0
 
 
 def agent_router(registry: Registry) -> APIRouter:
-    """`/agents/<id>`: by GET its page, by POST a change of its profile.
+    """`/agents/<id>`.
 
     What more is asked for stands in the query, because an id may hold slashes: ``before=<id>`` older history,
-    ``log=last`` the last log lines, ``fragment=live`` the part of the page that changes.
+    ``latencies=day`` how long people waited by days, ``log=last`` the last log lines, ``fragment=live`` the part of the
+    page that changes.
     """
     router = APIRouter(include_in_schema=False)
 
@@ -45,35 +45,27 @@ def agent_router(registry: Registry) -> APIRouter:
             return await large_html("agent_live.html", await _live_values(registry, request, agent_id))
         whose = profile_id(agent_id, registry.fleet.find(agent_id))
         part = None if whose is None else await profile_part(registry, whose)
-        return await _page(registry, request, agent_id, part)
-
-    @router.post("/agents/{agent_id:path}")
-    async def change(request: Request, agent_id: str) -> Response:
-        agent_id = agent_id or request.query_params.get("id", "")
-        whose = profile_id(agent_id, registry.fleet.find(agent_id))
-        if whose is None:
-            return see(agent_path(agent_id) if agent_id else "/")
-        try:
-            form = await read_form(request, limit=MAX_BYTES)
-        except RegistryError as error:
-            return act_answers.nothing(error, {})
-        outcome = await change_profile(registry, whose, form)
-        if isinstance(outcome, ProfilePart):
-            return await _page(registry, request, agent_id, outcome, status=400)
-        return act_answers.done(request, {"by": form.get("by", "")}, outcome, back=agent_path(agent_id))
+        latencies = None if whose is None else await latency_part(registry, request, whose)
+        return await _page(registry, request, agent_id, part, latencies)
 
     return router
 
 
 async def _page(
-    registry: Registry, request: Request, agent_id: str, part: ProfilePart | None, *, status: int = 200
+    registry: Registry,
+    request: Request,
+    agent_id: str,
+    part: ProfilePart | None,
+    latencies: LatencyPart | None,
+    *,
+    status: int = 200,
 ) -> Response:
     values = await _live_values(registry, request, agent_id, with_prompt=True)
     is_known = values["is_known"] or (part is not None and part.stored is not None)
     values |= {
         "log": await _log(registry, agent_id) if request.query_params.get("log") == "last" else None,
         "profile": part,
-        "by": act_answers.name_in(request),
+        "latencies": latencies,
         "said": flash.look(request),
         "has_token": registry.token is not None,
     }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import mimetypes
 import os
 from pathlib import Path
 
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -12,6 +15,20 @@ from starlette.types import Scope
 
 class _Files(StaticFiles):
     """Browsers ask each time whether a file is still the same, so that a new version is seen at once."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """A file, in its compressed form where the browser takes that and the build has made one."""
+        if "gzip" not in Headers(scope=scope).get("accept-encoding", ""):
+            return await super().get_response(path, scope)
+        _, found = await asyncio.to_thread(self.lookup_path, f"{path}.gz")
+        if found is None:
+            return await super().get_response(path, scope)
+        response = await super().get_response(f"{path}.gz", scope)
+        if response.status_code == 200:
+            response.headers["Content-Encoding"] = "gzip"
+            response.headers["Content-Type"] = mimetypes.guess_type(path)[0] or "application/octet-stream"
+        response.headers["Vary"] = "Accept-Encoding"
+        return response
 
     def file_response(
         self,

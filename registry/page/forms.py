@@ -20,11 +20,14 @@ _MAX_FIELDS = 20
 _Act = TypeVar("_Act", bound=enum.Enum)
 
 
-async def read_form(request: Request, *, limit: int = _MAX_BYTES) -> dict[str, str]:
+async def read_form(
+    request: Request, *, limit: int = _MAX_BYTES, fields: int = _MAX_FIELDS
+) -> dict[str, str]:
     """The fields of an `application/x-www-form-urlencoded` body. Of a name that comes twice, the last one counts.
 
     Args:
         limit: Bytes.
+        fields: How many at most.
 
     Raises:
         TooLargeError: It is larger than any form of the page.
@@ -32,9 +35,7 @@ async def read_form(request: Request, *, limit: int = _MAX_BYTES) -> dict[str, s
     """
     body = await read_body(request.receive, limit=limit)
     try:
-        return dict(
-            parse_qsl(body.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
-        )
+        return dict(parse_qsl(body.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=fields))
     except ValueError as error:
         raise BadRequestError(f"this is no form of the page: {error}") from error
 

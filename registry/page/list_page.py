@@ -9,10 +9,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from registry import groups
 from registry.agents import Agent
 from registry.page import flash, listing
 from registry.page.acts import possible
 from registry.page.answers import large_html
+from registry.page.profile_part import is_of_group
 from registry.records import Status
 from registry.running import Registry
 from registry.selection import select
@@ -57,11 +59,17 @@ def list_router(registry: Registry) -> APIRouter:
 
 async def _live_values(registry: Registry, request: Request, query: listing.Query) -> dict[str, object]:
     agents = list(registry.fleet)
+    known_groups = await registry.groups.look()
     wanted, sort = query.wanted(), query.sort
+    within = agents
+    if query.group:
+        within = await asyncio.to_thread(
+            lambda: [agent for agent in agents if is_of_group(agent, query.group, known_groups)]
+        )
 
     def look(page: int) -> tuple[list[Agent], int]:
         offset = (page - 1) * listing.PER_PAGE
-        return select(agents, wanted, sort=sort, limit=listing.PER_PAGE, offset=offset)
+        return select(within, wanted, sort=sort, limit=listing.PER_PAGE, offset=offset)
 
     chosen, total = await asyncio.to_thread(look, query.page)
     n_pages = max(1, -(-total // listing.PER_PAGE))
@@ -77,6 +85,7 @@ async def _live_values(registry: Registry, request: Request, query: listing.Quer
         "n_pages": n_pages,
         "n_agents": len(agents),
         "hosts": hosts,
+        "groups": groups.names(known_groups, query.group),
         "counted": _COUNTED,
         "registry": view,
         "now": clock.utc(),

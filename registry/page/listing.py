@@ -38,6 +38,9 @@ class Query:
     deployment: Deployment | None = None
     host: str = ""
     room: str = ""
+    group: str = ""
+    """Project or team, as agents' stored profiles name it."""
+
     hides_over: bool = False
     """Leave out those that are stopped or offline."""
 
@@ -81,6 +84,7 @@ def parse_query(values: Mapping[str, str]) -> Query:
         deployment=next((each for each in Deployment if each.value == values.get("deployment")), None),
         host=values.get("host", "")[:_LONGEST],
         room=values.get("room", "")[:_LONGEST],
+        group=values.get("group", "").strip()[:_LONGEST],
         hides_over=values.get("over") == "hide",
         sort=next((sort for sort in get_args(Sort) if sort == values.get("sort")), "status"),
         page=page_number(values.get("page", "")),
@@ -104,6 +108,7 @@ def query_text(query: Query) -> str:
         "deployment": query.deployment.value if query.deployment else "",
         "host": query.host,
         "room": query.room,
+        "group": query.group,
         "over": "hide" if query.hides_over else "",
         "sort": query.sort if query.sort != "status" else "",
         "page": str(query.page) if query.page > 1 else "",

@@ -1,111 +1,159 @@
-"""The part of an agent's page that shows and changes its stored profile."""
+"""Pages of one stored profile: the form for a new one, and one with its form, its script and what else leads on."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
-from registry.agents import Agent
-from registry.page.profile_form import Typed, parse_profile_form, typed
-from registry.page.queries import moment_text
-from registry.page.reasons import parse_name
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from registry import groups
+from registry.errors import RegistryError, UnknownProfileError
+from registry.page import act_answers, flash
+from registry.page.addresses import profile_path
+from registry.page.answers import large_html, see
+from registry.page.forms import read_form
+from registry.page.login import is_secure
+from registry.page.profile_changes import (
+    MAX_BYTES,
+    MAX_FIELDS,
+    ProfileForm,
+    change,
+    create,
+    new_form,
+    stored_form,
+)
+from registry.page.profile_choices import choices
+from registry.profile_bundle import write_bundle
+from registry.profile_checks import choice_warnings
+from registry.profile_script import file_name, script
 from registry.running import Registry
 from registry.session_records import ProfileRow
-from registry.store import StoreError
-from wire import DEFAULT_PROFILE, AgentIdError, Kind, parse_agent_id
+from wire import AgentId, AgentIdError, parse_agent_id
 
-MAX_BYTES = 400_000
-"""Of the form. A prompt of 32,000 characters is nine times as long when it is quoted."""
-
-_CHANGED_MEANWHILE = (
-    "Somebody else has changed this profile in the meantime. What you typed is still here; save again to write it "
-    "over theirs."
-)
+_LONGEST = 300
+"""Characters of a value in an address."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfilePart:
-    agent_id: str
-    """Whose profile it is."""
+def profile_router(registry: Registry) -> APIRouter:
+    """`/profiles/new` with ``like`` and ``id``; `/profiles/<id>`, with ``as=json`` and ``as=script`` as files.
 
-    stored: ProfileRow | None
-    """None = the default one counts."""
-
-    typed: Typed
-    is_open: bool = False
-    """The form has something to say."""
-
-    trouble: str = ""
-    """Why it cannot be read or written; empty = it can."""
-
-    @property
-    def seen(self) -> str:
-        """Which version the form was made of."""
-        return "" if self.stored is None else moment_text(self.stored.updated_at)
-
-    @property
-    def kept(self) -> str:
-        """What has no field here and stays as it is, in words; empty = nothing."""
-        profile = DEFAULT_PROFILE if self.stored is None else self.stored.profile
-        parts = [f"{len(profile.examples)} example turns"] if profile.examples else []
-        if profile.max_answer_tokens is not None:
-            parts.append(f"answers of at most {profile.max_answer_tokens} tokens")
-        if not parts:
-            return ""
-        until = " until its prompt is changed" if self.stored is None else ""
-        return f"Kept{until}: {', '.join(parts)}."
-
-
-def profile_id(row_id: str, agent: Agent | None) -> str | None:
-    """Whose profile belongs to a row; None = it has none: workers and programs are nobody's profile.
-
-    Rows of calls in rooms of other names are called ``<id>@<room>``, and an older one of two ``<id>~<characters>``.
+    By POST the form of the page: its act is ``save`` or ``delete``.
     """
-    if agent is not None and agent.beat.kind is not Kind.SESSION:
-        return None
-    try:
-        return parse_agent_id(row_id.partition("@")[0].partition("~")[0])
-    except AgentIdError:
-        return None
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/profiles/new")
+    async def new_page(request: Request) -> Response:
+        query = request.query_params
+        like, wanted_id = query.get("like", "")[:_LONGEST], query.get("id", "")[:_LONGEST]
+        form = await new_form(registry, like=like, wanted_id=wanted_id)
+        return await _answer(registry, request, form, like=like)
+
+    @router.post("/profiles/new")
+    async def make(request: Request) -> Response:
+        try:
+            values = await read_form(request, limit=MAX_BYTES, fields=MAX_FIELDS)
+        except RegistryError as error:
+            return act_answers.nothing(error, {})
+        outcome = await create(registry, values)
+        if isinstance(outcome, ProfileForm):
+            return await _answer(
+                registry, request, outcome, like=values.get("like", "")[:_LONGEST], status=400
+            )
+        said = f"The profile of {outcome.agent_id} is stored. It counts from its next call on."
+        return _saved(request, values, said, back=profile_path(outcome.agent_id))
+
+    @router.get("/profiles/{agent_id:path}")
+    async def profile_page(request: Request, agent_id: str) -> Response:
+        agent_id = agent_id or request.query_params.get("id", "")
+        try:
+            known_id = parse_agent_id(agent_id)
+        except AgentIdError as error:
+            return see("/profiles") if not agent_id else _nobody(str(error))
+        form = await stored_form(registry, known_id)
+        if form.stored is not None:
+            match request.query_params.get("as"):
+                case "json":
+                    return _file(write_bundle([form.stored]), f"{known_id}.json", "application/json")
+                case "script":
+                    text = await asyncio.to_thread(script, known_id, form.stored.profile)
+                    return _file(text.encode(), file_name(known_id), "text/x-python; charset=utf-8")
+                case _:
+                    return await _answer(registry, request, form)
+        return await _answer(registry, request, form, status=503 if form.trouble else 404)
+
+    @router.post("/profiles/{agent_id:path}")
+    async def act(request: Request, agent_id: str) -> Response:
+        agent_id = agent_id or request.query_params.get("id", "")
+        try:
+            known_id = parse_agent_id(agent_id)
+            values = await read_form(request, limit=MAX_BYTES, fields=MAX_FIELDS)
+        except AgentIdError as error:
+            return _nobody(str(error))
+        except RegistryError as error:
+            return act_answers.nothing(error, {})
+        outcome = await change(registry, known_id, values)
+        if isinstance(outcome, ProfileForm):
+            return await _answer(registry, request, outcome, status=400)
+        back = "/profiles" if values.get("act") == "delete" else profile_path(known_id)
+        return _saved(request, values, outcome, back=back)
+
+    return router
 
 
-async def profile_part(registry: Registry, agent_id: str) -> ProfilePart:
-    """The form as it is stored."""
-    try:
-        stored = await asyncio.to_thread(registry.store.profiles.get, agent_id)
-    except StoreError as error:
-        return ProfilePart(agent_id=agent_id, stored=None, typed=typed(DEFAULT_PROFILE), trouble=str(error))
-    return ProfilePart(
-        agent_id=agent_id, stored=stored, typed=typed(DEFAULT_PROFILE if stored is None else stored.profile)
-    )
+def _saved(request: Request, values: dict[str, str], said: str, *, back: str) -> Response:
+    response = see(back)
+    flash.put(response, said, is_secure=is_secure(request))
+    act_answers.keep_name(response, request, values)
+    return response
 
 
-async def change_profile(registry: Registry, agent_id: str, form: Mapping[str, str]) -> str | ProfilePart:
-    """Do what the form asks for: what was done, in one sentence, or the form again with what is wrong."""
-    profiles = registry.store.profiles
-    part = await profile_part(registry, agent_id)
-    try:
-        if form.get("act") == "delete":
-            await asyncio.to_thread(profiles.delete, agent_id)
-            return f"The profile of {agent_id} is deleted. From its next call on the default one counts."
-        profile = parse_profile_form(form, None if part.stored is None else part.stored.profile)
-        if isinstance(profile, Typed):
-            return replace(part, typed=profile, is_open=True)
-        if form.get("seen", "") != part.seen:
-            return _again(part, form, trouble=_CHANGED_MEANWHILE)
-        row = ProfileRow(
-            agent_id=agent_id,
-            profile=profile,
-            updated_at=registry.fleet.clock.utc(),
-            updated_by=parse_name(form),
-        )
-        await asyncio.to_thread(profiles.put, row)
-    except StoreError as error:
-        return _again(part, form, trouble=f"The profile cannot be written now: {error}")
-    return f"The profile of {agent_id} is saved. It counts from its next call on."
+def _nobody(words: str) -> Response:
+    return act_answers.nothing(UnknownProfileError(words), {})
 
 
-def _again(part: ProfilePart, form: Mapping[str, str], *, trouble: str) -> ProfilePart:
-    values = {name: form.get(name, text) for name, text in part.typed.values.items()}
-    return replace(part, typed=Typed(values=values), is_open=True, trouble=trouble)
+def _file(data: bytes, name: str, media_type: str) -> Response:
+    headers = {
+        "content-disposition": f'attachment; filename="{name}"',
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+    }
+    return Response(data, media_type=media_type, headers=headers)
+
+
+async def _answer(
+    registry: Registry, request: Request, form: ProfileForm, *, like: str = "", status: int = 200
+) -> Response:
+    values: dict[str, object] = {
+        "form": form,
+        "like": like,
+        "choices": choices(),
+        "groups": groups.names(await registry.groups.look(), ""),
+        "by": act_answers.name_in(request),
+        "now": registry.fleet.clock.utc(),
+        "registry": registry.view(),
+        "said": flash.look(request),
+        "has_token": registry.token is not None,
+    }
+    if not form.agent_id:
+        template = "profile_new.html"
+    elif form.stored is None and request.method == "GET":
+        template = "profile_none.html"
+    else:
+        template = "profile.html"
+        values |= await asyncio.to_thread(_script_of, form.stored)
+    response = await large_html(template, values, status=status)
+    flash.take_away(response)
+    return response
+
+
+def _script_of(row: ProfileRow | None) -> dict[str, object]:
+    if row is None:  # somebody has deleted it while it was changed
+        return {"script": "", "script_name": "", "warnings": []}
+    agent_id = AgentId(row.agent_id)
+    return {
+        "script": script(agent_id, row.profile),
+        "script_name": file_name(agent_id),
+        "warnings": choice_warnings(row.profile),
+    }

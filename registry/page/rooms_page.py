@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from registry import groups
 from registry.page import flash, tones
 from registry.page.answers import large_html
 from registry.page.keeper_words import keeper_notices
@@ -18,6 +19,9 @@ from rooms.views import RoomView
 
 PER_PAGE = 100
 
+_LONGEST = 300
+"""Characters of a value in an address."""
+
 TROUBLE = "trouble"
 """Stands among the phases for the rooms that are red."""
 
@@ -25,7 +29,7 @@ _PHASES = (*tones.PHASES, TROUBLE)
 
 
 def rooms_router(registry: Registry) -> APIRouter:
-    """`/rooms`, with ``phase`` those of one phase, and with ``fragment=live`` the part of it that changes."""
+    """`/rooms`, with ``phase`` and ``group`` those of one, and with ``fragment=live`` the part of it that changes."""
     router = APIRouter(include_in_schema=False)
     stats = Stats(registry)
 
@@ -50,6 +54,10 @@ def parse_phase(text: str) -> str:
 async def _live_values(registry: Registry, request: Request, stats: Stats) -> dict[str, object]:
     state, rooms = registry.keeper.state(), registry.keeper.rooms()
     phase = parse_phase(request.query_params.get("phase", ""))
+    group = request.query_params.get("group", "").strip()[:_LONGEST]
+    known_groups = await registry.groups.look()
+    if group:
+        rooms = tuple(room for room in rooms if room.agent_id and known_groups.get(room.agent_id) == group)
     chosen = sorted((room for room in rooms if _is_chosen(room, phase)), key=_order)
     n_pages = max(1, -(-len(chosen) // PER_PAGE))
     page = min(page_number(request.query_params.get("page", "")), n_pages)
@@ -62,6 +70,8 @@ async def _live_values(registry: Registry, request: Request, stats: Stats) -> di
         "counts": [(each, n_red if each == TROUBLE else counted[each]) for each in _PHASES],
         "n_rooms": len(rooms),
         "phase": phase,
+        "group": group,
+        "groups": groups.names(known_groups, group),
         "page": page,
         "n_pages": n_pages,
         "stats": await stats.look() if state.is_on else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -89,13 +89,16 @@ async def sessions_of(
     limit: int,
     room: str | None = None,
     agent_id: str | None = None,
+    agent_ids: Collection[str] | None = None,
     is_open: bool | None = None,
     before: datetime | None = None,
 ) -> Page[SessionRow]:
-    """Sessions, of a room, an agent or all."""
+    """Sessions, of a room, an agent, some agents or all."""
     sessions = registry.store.sessions
     return await _page(
-        lambda most: sessions.list(room=room, agent_id=agent_id, is_open=is_open, limit=most, before=before),
+        lambda most: sessions.list(
+            room=room, agent_id=agent_id, agent_ids=agent_ids, is_open=is_open, limit=most, before=before
+        ),
         limit,
         is_first=before is None,
     )

@@ -30,4 +30,6 @@ def merged(kept: SessionRow, report: SessionRow) -> SessionRow:
         ended_at=end.ended_at,
         close_reason=end.close_reason,
         exit_code=report.exit_code if end.exit_code is None else end.exit_code,
+        first_audio=report.first_audio if kept.first_audio is None else kept.first_audio,
+        more_events=max(kept.more_events, report.more_events),
     )

@@ -12,14 +12,24 @@ from typing import Any
 
 import msgspec
 
-from registry.session_records import ClosureRow, ProfileRow, RoomEvent, SessionRow, TurnRow, WishRow
+from registry.session_records import (
+    ClosureRow,
+    EventRow,
+    ProfileRow,
+    RoomEvent,
+    SessionRow,
+    Timed,
+    TurnRow,
+    WishRow,
+)
 from registry.store.moments import moment_text
 from registry.store.rows import Values
 from registry.store.texts import storable
-from wire import parse_profile
+from wire import Delays, parse_profile
 
 _encode = msgspec.json.Encoder().encode
 _decode_usage = msgspec.json.Decoder(tuple[dict[str, Any], ...]).decode
+_decode_delays = msgspec.json.Decoder(Delays).decode
 _decode_evidence = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -41,13 +51,16 @@ def session_values(row: SessionRow) -> Values:
         _encode(row.usage).decode(),
         row.close_reason,
         row.exit_code,
+        row.is_transcribed,
+        row.first_audio,
+        row.more_events,
     )
 
 
 def session_from(values: Sequence[Any]) -> SessionRow:
     (
         session_id, row_id, agent_id, room, room_sid, job_id, host, resumes, started_at, heard_at, ended_at,
-        most_humans, n_turns, usage, close_reason, exit_code,
+        most_humans, n_turns, usage, close_reason, exit_code, is_transcribed, first_audio, more_events,
     ) = values  # fmt: skip
     return SessionRow(
         id=session_id,
@@ -66,16 +79,55 @@ def session_from(values: Sequence[Any]) -> SessionRow:
         usage=_decode_usage(usage),
         close_reason=close_reason,
         exit_code=exit_code,
+        is_transcribed=is_transcribed,
+        first_audio=first_audio,
+        more_events=more_events,
     )
 
 
 def turn_values(row: TurnRow) -> Values:
-    return storable(row.session_id), row.number, row.role, row.text, row.interrupted, moment_text(row.at)
+    return (
+        storable(row.session_id),
+        row.number,
+        row.role,
+        row.text,
+        row.interrupted,
+        moment_text(row.at),
+        row.is_kept,
+        row.started,
+        row.duration,
+        None if row.delays is None else _encode(row.delays).decode(),
+    )
 
 
 def turn_from(values: Sequence[Any]) -> TurnRow:
-    session_id, number, role, text, interrupted, at = values
-    return TurnRow(session_id=session_id, number=number, role=role, text=text, interrupted=interrupted, at=at)
+    session_id, number, role, text, interrupted, at, is_kept, started, duration, delays = values
+    return TurnRow(
+        session_id=session_id,
+        number=number,
+        role=role,
+        text=text,
+        interrupted=interrupted,
+        at=at,
+        is_kept=is_kept,
+        started=started,
+        duration=duration,
+        delays=None if delays is None else _decode_delays(delays),
+    )
+
+
+def happening_values(row: EventRow) -> Values:
+    return storable(row.session_id), row.number, row.kind, row.text, moment_text(row.at)
+
+
+def happening_from(values: Sequence[Any]) -> EventRow:
+    session_id, number, kind, text, at = values
+    return EventRow(session_id=session_id, number=number, kind=kind, text=text, at=at)
+
+
+def timed_from(values: Sequence[Any]) -> Timed:
+    at, delays = values
+    return Timed(at, _decode_delays(delays))
 
 
 def event_values(event: RoomEvent) -> Values:

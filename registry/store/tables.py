@@ -131,6 +131,9 @@ SESSIONS = sa.Table(
     sa.Column("usage", JSON_LIST, nullable=False),
     sa.Column("closeReason", sa.Text),
     sa.Column("exitCode", sa.BigInteger),
+    sa.Column("isTranscribed", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("firstAudio", sa.Double),
+    sa.Column("moreEvents", sa.Integer, nullable=False, server_default=sa.text("0")),
     sa.Index("agent_sessions_startedAt", "startedAt"),
     sa.Index("agent_sessions_room_startedAt", "room", "startedAt"),
     sa.Index("agent_sessions_agentId_startedAt", "agentId", "startedAt"),
@@ -146,6 +149,20 @@ TURNS = sa.Table(
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("interrupted", sa.Boolean, nullable=False),
+    sa.Column("at", MOMENT, nullable=False),
+    sa.Column("isKept", sa.Boolean, nullable=False, server_default=sa.true()),  # false: its text is empty
+    sa.Column("started", sa.Double),
+    sa.Column("duration", sa.Double),
+    sa.Column("delays", JSON_OBJECT),
+)
+
+EVENTS = sa.Table(
+    "session_events",
+    METADATA,
+    sa.Column("sessionId", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
     sa.Column("at", MOMENT, nullable=False),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
@@ -65,15 +65,29 @@ class Transactions:
         Returns:
             How many rows.
         """
+        return self._in_portions(sa.delete(_table_of(key)), key, conditions)
+
+    def update_in_portions(
+        self, key: Sequence[sa.Column[Any]], values: Mapping[str, object], *conditions: sa.ColumnElement[bool]
+    ) -> int:
+        """As `delete_in_portions`, but write `values` over rows, which must not meet the conditions afterwards."""
+        return self._in_portions(sa.update(_table_of(key)).values(**values), key, conditions)
+
+    def _in_portions(
+        self,
+        statement: sa.Delete | sa.Update,
+        key: Sequence[sa.Column[Any]],
+        conditions: Sequence[sa.ColumnElement[bool]],
+    ) -> int:
         some = sa.select(*key).where(*conditions).limit(_PRUNE_PORTION)
         # The conditions again, because a row may change after it was selected.
-        statement = sa.delete(key[0].table).where(sa.tuple_(*key).in_(some), *conditions)
+        statement = statement.where(sa.tuple_(*key).in_(some), *conditions)
         n_rows = 0
         while True:
             with self.write() as connection:
-                n_deleted = connection.execute(statement).rowcount
-            n_rows += n_deleted
-            if n_deleted < _PRUNE_PORTION:
+                n_changed = connection.execute(statement).rowcount
+            n_rows += n_changed
+            if n_changed < _PRUNE_PORTION:
                 return n_rows
             time.sleep(_PRUNE_PAUSE)
 
@@ -100,6 +114,12 @@ class Transactions:
             raise StoreError(
                 f"{database.place}: too many calls at once, all connections are in use; try again"
             ) from error
+
+
+def _table_of(key: Sequence[sa.Column[Any]]) -> sa.Table:
+    table = key[0].table
+    assert isinstance(table, sa.Table)  # noqa: S101  # keys are of tables, and not of what is selected
+    return table
 
 
 def storing(write: Callable[..., _T], *batches: Sequence[Any]) -> _T:

@@ -135,7 +135,11 @@ class FakeHouse(FakeRegistry):
     processes: dict[str, dict[str, Any]] = field(default_factory=dict)
     file_trouble: str | None = None
     sessions: list[dict[str, Any]] = field(default_factory=list)
+    transcript: bytes = b""
     profiles: dict[str, Any] = field(default_factory=dict)
+    imported: dict[str, Any] = field(default_factory=dict)
+    """Answer to an import."""
+
     notices: list[dict[str, str]] = field(default_factory=list)
     keeps_rooms: bool = True
     """False = an older registry, which has no such paths."""
@@ -161,10 +165,14 @@ class FakeHouse(FakeRegistry):
                 answer = self._about_rooms(rest, body)
             case "GET", "api", "sessions":
                 answer = json_answer({"sessions": self.sessions})
+            case "GET", "api", "sessions", session_id, *rest:
+                answer = self._about_session(session_id, rest)
             case _, "api", "processes", *rest:
                 answer = self._about_processes(rest)
-            case _, "api", "agents", agent_id, "profile":
-                answer = self._about_profile(method, agent_id, body)
+            case _, "api", "profiles", *rest:
+                answer = self._about_profiles(rest)
+            case _, "api", "agents", agent_id, "profile", *rest:
+                answer = self._about_profile(method, agent_id, body, is_script=bool(rest))
             case "POST", "api", "agents", _, "force-stop":
                 answer = json_answer({"killed": False, "said": "its process is not this registry's"})
             case _, "api", "livekit", *_:
@@ -191,6 +199,12 @@ class FakeHouse(FakeRegistry):
             case _:
                 return json_answer(self.rooms[rest[1]])
 
+    def _about_session(self, session_id: str, rest: list[str]) -> httpx.Response:
+        found = next((one for one in self.sessions if one["id"] == session_id), None)
+        if found is None:
+            return error_answer(404, "unknown_session", f"no session {session_id!r} has reported here")
+        return httpx.Response(200, content=self.transcript) if rest == ["transcript"] else json_answer(found)
+
     def _about_processes(self, rest: list[str]) -> httpx.Response:
         match rest:
             case []:
@@ -211,13 +225,31 @@ class FakeHouse(FakeRegistry):
                 state = {"start": "STARTING", "restart": "STOPPING"}.get(rest[1], "STOPPING")
                 return json_answer(self.processes[rest[0]] | {"state": state}, status=202)
 
-    def _about_profile(self, method: str, agent_id: str, body: dict[str, Any]) -> httpx.Response:
+    def _about_profiles(self, rest: list[str]) -> httpx.Response:
+        entries = [{"agentId": agent_id, "profile": profile} for agent_id, profile in self.profiles.items()]
+        match rest:
+            case ["export"]:
+                return json_answer({"version": 1, "profiles": entries})
+            case ["import"]:
+                return json_answer(self.imported)
+            case _:
+                views = [
+                    {"agentId": one["agentId"], "updatedAt": AT, "updatedBy": "ann", **one["profile"]}
+                    for one in entries
+                ]
+                return json_answer({"profiles": views, "total": len(views), "groups": []})
+
+    def _about_profile(
+        self, method: str, agent_id: str, body: dict[str, Any], *, is_script: bool
+    ) -> httpx.Response:
         if method == "PUT":
             self.profiles[agent_id] = body
         elif agent_id not in self.profiles:
             return error_answer(404, "unknown_profile", f"no profile is stored for {agent_id!r}")
         elif method == "DELETE":
             del self.profiles[agent_id]
+        elif is_script:
+            return httpx.Response(200, text=f"# {agent_id}\n")
         profile = self.profiles.get(agent_id, {})
         return json_answer(
             {"agentId": agent_id, "profile": profile, "updatedAt": AT, "updatedBy": "ann@desk"}

@@ -183,3 +183,21 @@ def test_what_is_asked_wrongly_is_told_in_words(run: Run) -> None:
     result = run("agents", "stop", "nobody", "--reason", "x")
     assert result.exit_code == 1
     assert "no agent has the id or the name 'nobody'" in result.stderr
+
+
+def test_profiles_go_from_hand_to_hand(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bo.json").write_text('{"name": "Bo", "prompt": "Be kind.", "group": "Hotel"}')
+    assert run("profile", "set", "bo", "bo.json").exit_code == 0
+    assert run("profile", "duplicate", "bo", "bo-2").exit_code == 0
+    assert "Hotel" in run("profile", "list", "--group", "Hotel").stdout
+    assert run("profile", "export", "--group", "Hotel", "-o", "team.json").exit_code == 0
+    assert len(json.loads((tmp_path / "team.json").read_text())["profiles"]) == 2
+    run("profile", "delete", "bo-2")
+    looked = run("profile", "import", "team.json", "--dry-run")
+    assert looked.stdout == "same      bo\nnew       bo-2\n"
+    assert run("profile", "import", "team.json").stderr == "1 profile stored\n"
+    (tmp_path / "team.json").write_text("{")
+    broken = run("profile", "import", "team.json")
+    assert (broken.exit_code, "line 1, column 2" in broken.stderr) == (2, True)
+    assert run("profile", "script", "bo", "-o", "bo.py").exit_code == 0
+    compile((tmp_path / "bo.py").read_text(), "bo.py", "exec")

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from starlette.responses import Response
 
 from config import LiveKitLogin
+from registry.api_latencies import add_latencies
 from registry.api_livekit import add_livekit
 from registry.api_profiles import add_profiles
 from registry.api_rooms import add_rooms
@@ -193,6 +194,7 @@ async def room_api(
     add_rooms(router, keeper=keeper, history=store.rooms, sessions=sessions, utc=clock.utc)
     add_livekit(router, keeper=keeper, tokens=tokens, webhooks=webhooks)
     add_sessions(router, sessions=sessions, keeper=keeper, tokens=tokens)
+    add_latencies(router, sessions=sessions, utc=clock.utc)
     app = FastAPI()
     app.include_router(router)
     answer_errors(app)

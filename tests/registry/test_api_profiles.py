@@ -103,7 +103,7 @@ BAD_PROFILES: list[tuple[str, bytes, str]] = [
     (
         "100 kB of prompt",
         json.dumps({"prompt": "x" * 100_000}).encode(),
-        "prompt: String should have at most",
+        "prompt: it is 100,000 characters long; at most 32,000 are taken",
     ),
     ("a blank name", b'{"prompt": "x", "name": " "}', "name:"),
     ("a hot temperature", b'{"prompt": "x", "temperature": 3}', "temperature:"),
@@ -114,6 +114,18 @@ BAD_PROFILES: list[tuple[str, bytes, str]] = [
     ("NUL in the prompt", b'{"prompt": "a\\u0000b"}', "prompt: it holds a control character"),
     ("a line end in the name", b'{"prompt": "x", "name": "a\\nb"}', "name: it holds a control character"),
     ("NUL in an example", b'{"prompt": "x", "examples": [["a", "\\u0000"]]}', "examples.0:"),
+    ("a provider that there is not", b'{"prompt": "x", "tts": "nobody"}', "tts: 'nobody' is no provider"),
+    (
+        "a voice that it lacks",
+        b'{"prompt": "x", "tts": "openai", "voice": "z"}',
+        "voice: openai has no voice 'z'",
+    ),
+    (
+        "a language that there is not",
+        b'{"prompt": "x", "language": "xx-nope"}',
+        "language: 'xx-nope' is no language",
+    ),
+    ("a typo in a part", b'{"prompt": "x", "turns": {"ends": 1}}', "turns.ends: there is no such key"),
     ("half a character", b'{"prompt": "\\ud800"}', ""),
 ]
 

@@ -42,6 +42,9 @@ def a_report(*texts: str, first: int = 0, **fields: Any) -> dict[str, Any]:
     return {"agentId": "7", "rowId": "7", "room": "agent-7-room", "turns": turns} | fields
 
 
+TAKEN = {"nEvents": None, "keepsRooms": True}
+
+
 async def tell(client: httpx.AsyncClient, session_id: str = "one", **fields: Any) -> int:
     taken = await client.put(f"/api/sessions/{session_id}", json=a_report(**fields))
     assert taken.status_code == 200, taken.text
@@ -121,18 +124,20 @@ async def test_a_session_tells_what_is_said_and_how_it_ends(
     client: httpx.AsyncClient, clock: FakeClock
 ) -> None:
     sent = a_report("hello", "hi", age=10, roomSid="RM_1", jobId="AJ_1", host="h1", mostHumans=2)
-    assert (await client.put("/api/sessions/one", json=sent)).json() == {"nTurns": 2, "keepsRooms": True}
+    assert (await client.put("/api/sessions/one", json=sent)).json() == TAKEN | {"nTurns": 2}
     clock.move(seconds=5)
     ended = a_report("bye", first=2, age=15, usage=[{"model": "m", "tokens": 7}]) | {
         "ended": {"reason": "humans_left", "exitCode": 0}
     }
-    assert (await client.put("/api/sessions/one", json=ended)).json() == {"nTurns": 3, "keepsRooms": True}
-    shown = (await client.get("/api/sessions/one")).json()
+    assert (await client.put("/api/sessions/one", json=ended)).json() == TAKEN | {"nTurns": 3}
+    shown = (await client.get("/api/sessions", params={"limit": 1})).json()["sessions"][0]
+    detail = (await client.get("/api/sessions/one")).json()
+    assert {name: detail[name] for name in shown} == shown
     assert shown == {
         "id": "one", "rowId": "7", "agentId": "7", "room": "agent-7-room", "roomSid": "RM_1", "jobId": "AJ_1",
         "host": "h1", "resumes": None, "startedAt": "2026-03-01T11:59:50Z", "heardAt": "2026-03-01T12:00:05Z",
         "endedAt": "2026-03-01T12:00:05Z", "mostHumans": 2, "turns": 3, "usage": [{"model": "m", "tokens": 7}],
-        "closeReason": "humans_left", "exitCode": 0, "isOpen": False,
+        "closeReason": "humans_left", "exitCode": 0, "isOpen": False, "isTranscribed": True, "firstAudio": None,
     }  # fmt: skip
     assert await texts(client) == ["hello", "hi", "bye"]
 
@@ -140,7 +145,7 @@ async def test_a_session_tells_what_is_said_and_how_it_ends(
 async def test_a_report_may_be_sent_again(client: httpx.AsyncClient) -> None:
     for _ in range(3):
         taken = await client.put("/api/sessions/one", json=a_report("hello", "hi"))
-        assert taken.json() == {"nTurns": 2, "keepsRooms": True}
+        assert taken.json() == TAKEN | {"nTurns": 2}
     assert await texts(client) == ["hello", "hi"]
 
 
@@ -163,6 +168,10 @@ async def test_a_successor_knows_what_was_said_before(client: httpx.AsyncClient,
     assert code(await client.get("/api/sessions/two/turns", params={"limit": 501})) == (400, "bad_request")
 
 
+def with_events(*events: Any) -> dict[str, Any]:
+    return a_report() | {"events": list(events)}
+
+
 def with_turns(*turns: Any) -> dict[str, Any]:
     return a_report() | {"turns": list(turns)}
 
@@ -177,7 +186,27 @@ BAD_REPORTS: list[tuple[str, Any, str]] = [
     ("an agent with a line end", a_report(agentId="a\nb"), "agentId"),
     ("a host with an escape", a_report(host="\x1b[31m"), "host"),
     ("a negative age", a_report(age=-1), "age"),
-    ("an empty turn", with_turns(A_TURN | {"text": ""}), "text"),
+    ("an empty turn", with_turns(A_TURN | {"text": ""}), "has no text; send isKept: false"),
+    (
+        "a text that is not kept",
+        with_turns(A_TURN | {"isKept": False}),
+        "has a text, and its isKept is false",
+    ),
+    ("a turn before its session", with_turns(A_TURN | {"started": -1}), "started"),
+    ("an endless turn", with_turns(A_TURN | {"duration": 1e10}), "duration"),
+    ("a negative delay", with_turns(A_TURN | {"delays": {"llm": -0.1}}), "delays"),
+    ("a delay in words", with_turns(A_TURN | {"delays": {"llm": "soon"}}), "delays"),
+    ("an event of no kind", with_events({"number": 0, "kind": ""}), "kind"),
+    ("an event that shouts", with_events({"number": 0, "kind": "Note!"}), "kind"),
+    ("a long event", with_events({"number": 0, "kind": "note", "text": "x" * 201}), "text"),
+    ("an event of two lines", with_events({"number": 0, "kind": "note", "text": "a\nb"}), "events[0].text"),
+    (
+        "an event twice",
+        with_events(*[{"number": 0, "kind": "note"}] * 2),
+        "events: their numbers do not grow",
+    ),
+    ("101 events", with_events(*({"number": n, "kind": "note"} for n in range(101))), "events"),
+    ("a negative first sound", a_report(firstAudio=-1), "firstAudio"),
     ("a turn of 10 kB", with_turns(A_TURN | {"text": "x" * 10_000}), "text"),
     ("a strange role", with_turns(A_TURN | {"role": "system"}), "system"),
     ("a turn twice", with_turns(A_TURN, A_TURN), "do not grow"),
@@ -213,10 +242,7 @@ HOSTILE = [
 
 
 async def test_whatever_people_say_is_kept(client: httpx.AsyncClient) -> None:
-    assert (await client.put("/api/sessions/one", json=a_report(*HOSTILE))).json() == {
-        "nTurns": 5,
-        "keepsRooms": True,
-    }
+    assert (await client.put("/api/sessions/one", json=a_report(*HOSTILE))).json() == TAKEN | {"nTurns": 5}
     kept = await texts(client)
     assert kept[:4] == HOSTILE[:4]
     assert kept[4] in (HOSTILE[4], "NUL \ufffd in it")
@@ -283,6 +309,96 @@ async def test_a_session_of_any_other_id_is_found(client: httpx.AsyncClient, ses
 async def test_a_session_that_nobody_told_of(client: httpx.AsyncClient) -> None:
     assert code(await client.get("/api/sessions/one")) == (404, "unknown_session")
     assert code(await client.get("/api/sessions/one/turns")) == (404, "unknown_session")
+    assert code(await client.get("/api/sessions/one/transcript")) == (404, "unknown_session")
+
+
+async def test_a_session_is_told_with_all_that_was_measured(client: httpx.AsyncClient) -> None:
+    usage = [{"type": "llm_usage", "provider": "api.openai.com", "model": "gpt-4.1", "input_tokens": 500_000}]
+    report = a_report("hello", "hi", age=60, firstAudio=0.64, usage=usage, moreEvents=2) | {
+        "events": [
+            {"number": 0, "kind": "human_came", "text": "client", "age": 58},
+            {"number": 1, "kind": "closed"},
+        ]
+    }
+    report["turns"][0] |= {"started": 10, "duration": 1.5, "delays": {"stt": 0.3, "endOfTurn": 0.5}}
+    report["turns"][1] |= {"started": 12, "duration": 2, "delays": {"llm": 0.2, "tts": 0.1, "total": 0.8}}
+    taken = (await client.put("/api/sessions/one", json=report)).json()
+    assert taken == TAKEN | {"nTurns": 2, "nEvents": 2}
+    shown = (await client.get("/api/sessions/one")).json()
+    assert shown["events"] == [
+        {"number": 0, "kind": "human_came", "text": "client", "at": "2026-03-01T11:59:02Z", "since": 2.0},
+        {"number": 1, "kind": "closed", "text": "", "at": "2026-03-01T12:00:00Z", "since": 60.0},
+    ]
+    assert shown["moreEvents"] == 2
+    spread = {"count": 1, "p50": 0.8, "p95": 0.8, "worst": 0.8}
+    assert shown["latencies"]["total"] == spread
+    assert shown["latencies"]["firstAudio"]["p50"] == 0.64
+    assert (shown["cost"]["dollars"], shown["cost"]["isWhole"]) == (1.0, True)
+    turns = (await client.get("/api/sessions/one/turns")).json()["turns"]
+    assert turns[1]["delays"] == {"llm": 0.2, "tts": 0.1, "total": 0.8}
+    over_time = (await client.get("/api/agents/7/latencies")).json()
+    assert (over_time["bucket"], over_time["since"], over_time["isCut"]) == (
+        "hour",
+        "2026-02-27T13:00:00Z",
+        False,
+    )
+    assert over_time["overall"]["total"] == spread
+    by_start = {point["at"]: point["latencies"] for point in over_time["points"]}
+    assert by_start["2026-03-01T11:00:00Z"]["firstAudio"]["p50"] == 0.64
+    assert by_start["2026-03-01T12:00:00Z"]["total"] == spread
+    assert (await client.get("/api/agents/8/latencies")).json()["points"] == []
+
+
+@pytest.mark.parametrize("wanted", [{"bucket": "week"}, {"buckets": 0}, {"buckets": 401}])
+async def test_strange_latencies_are_refused(client: httpx.AsyncClient, wanted: dict[str, Any]) -> None:
+    assert code(await client.get("/api/agents/7/latencies", params=wanted)) == (400, "bad_request")
+
+
+@pytest.mark.parametrize(
+    ("format", "kind", "file", "start"),
+    [
+        ("json", "application/json", "transcript-a_b.json", '{"session":"a/b"'),
+        ("vtt", "text/vtt; charset=utf-8", "transcript-a_b.vtt", "WEBVTT\n\n"),
+        (
+            "text",
+            "text/plain; charset=utf-8",
+            "transcript-a_b.txt",
+            "Session a/b: agent 7 in room agent-7-room\n",
+        ),
+    ],
+)
+async def test_what_was_said_is_exported(
+    client: httpx.AsyncClient, format: str, kind: str, file: str, start: str
+) -> None:
+    await client.put("/api/sessions/a%2Fb", json=a_report("grüß Gott <b>", resumes="one"))
+    await client.put("/api/sessions/one", json=a_report("before"))
+    answer = await client.get("/api/sessions/a%2Fb/transcript", params={"format": format})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == kind
+    assert answer.headers["content-disposition"] == f'attachment; filename="{file}"'
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.text.startswith(start)
+    assert "grüß Gott" in answer.text
+    assert "before" not in answer.text, "that stands in its own session"
+
+
+async def test_an_export_of_no_known_kind_is_refused(client: httpx.AsyncClient) -> None:
+    await tell(client)
+    refused = await client.get("/api/sessions/one/transcript", params={"format": "pdf"})
+    assert code(refused) == (400, "bad_request")
+
+
+async def test_an_agent_of_an_older_version_is_understood(client: httpx.AsyncClient) -> None:
+    old = {
+        "agentId": "7",
+        "rowId": "7",
+        "room": "r",
+        "turns": [{"number": 0, "role": "user", "text": "hello"}],
+    }
+    assert (await client.put("/api/sessions/one", json=old)).json() == TAKEN | {"nTurns": 1}
+    shown = (await client.get("/api/sessions/one")).json()
+    assert (shown["isTranscribed"], shown["firstAudio"], shown["events"]) == (True, None, [])
+    assert "<v Human>hello" in (await client.get("/api/sessions/one/transcript?format=vtt")).text
 
 
 async def test_a_lost_session_that_tells_something_is_open_again(

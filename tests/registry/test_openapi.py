@@ -45,6 +45,9 @@ OPERATIONS = [
     ("GET", "/api/agents/{agent_id}/profile"),
     ("PUT", "/api/agents/{agent_id}/profile"),
     ("DELETE", "/api/agents/{agent_id}/profile"),
+    ("GET", "/api/agents/{agent_id}/profile/script"),
+    ("GET", "/api/profiles"),
+    ("GET", "/api/profiles/export"),
     ("GET", "/api/livekit/rooms"),
     ("GET", "/api/livekit/rooms/{room}"),
     ("GET", "/api/livekit/rooms/{room}/why"),
@@ -60,6 +63,8 @@ OPERATIONS = [
     ("GET", "/api/sessions/{session}"),
     ("PUT", "/api/sessions/{session}"),
     ("GET", "/api/sessions/{session}/turns"),
+    ("GET", "/api/sessions/{session}/transcript"),
+    ("GET", "/api/agents/{agent_id}/latencies"),
     ("GET", "/api/processes"),
     ("GET", "/api/processes/{process_id}"),
     ("GET", "/api/processes/{process_id}/logs"),
@@ -72,6 +77,7 @@ OPERATIONS = [
 
 UNTRIED = [
     ("GET", "/api/events"),  # never ends
+    ("POST", "/api/profiles/import"),  # a dry run tells what is wrong with a body, and does not refuse it
     ("POST", "/api/agents/{agent_id}/drain"),  # as stop
     ("POST", "/api/agents/{agent_id}/leave"),
     ("POST", "/api/processes/start-all"),  # as start

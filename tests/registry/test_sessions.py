@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from registry.metrics import METRICS
@@ -17,7 +18,7 @@ from registry.sessions import PRUNE_INTERVAL, RETRY_INTERVAL, Sessions
 from registry.store import Store, StoreError, sqlite_url
 from rooms.tally import Counts
 from tests.registry.room_parts import NOW, FakeClock
-from wire import Ended, SessionReport, Turn
+from wire import Ended, Event, SessionReport, Turn
 
 
 @pytest.fixture
@@ -94,8 +95,12 @@ async def run_until(sessions: Sessions, is_over: Callable[[], Awaitable[bool]]) 
         await running
 
 
+def is_in_a_file(text: bytes, folder: Path) -> bool:
+    return any(text in file.read_bytes() for file in folder.iterdir())
+
+
 async def said(sessions: Sessions, session_id: str = "one") -> list[str]:
-    return [turn.text for turn in (await sessions.conversation(session_id, limit=50)).turns]
+    return [turn.text for turn in (await sessions.conversation(session_id, limit=50)).turns if turn.is_kept]
 
 
 async def test_a_loss_is_told_once_and_of_open_sessions_only(store: Store, clock: FakeClock) -> None:
@@ -133,15 +138,25 @@ async def test_a_report_on_its_way_does_not_open_a_session_that_is_lost_meanwhil
     await asyncio.sleep(0.02)
     assert stubborn.calls == ["report"]
     stubborn.hold.set()
-    assert (await report, await lost) == (1, ["one"])
+    assert ((await report).n_turns, await lost) == (1, ["one"])
     assert not (await sessions.get("one")).is_open
 
 
-async def test_without_a_journal_nothing_that_is_said_is_kept(store: Store, clock: FakeClock) -> None:
+async def test_without_a_journal_nothing_that_is_said_is_kept(
+    store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
     sessions = over(store.sessions, clock, journal_days=0)
-    assert await sessions.report("one", a_report("hello", "hi", first=3)) == 5, "it is not to send them again"
+    assert (await sessions.report("one", a_report("hello", "hi"))).n_turns == 2, (
+        "it is not to send them again"
+    )
     assert await said(sessions) == []
-    assert (await sessions.get("one")).room == "agent-7-room"
+    assert [(turn.role, turn.text, turn.is_kept) for turn in (await sessions.record("one")).turns] == [
+        ("user", "", False),
+        ("user", "", False),
+    ]
+    row = await sessions.get("one")
+    assert (row.room, row.is_transcribed) == ("agent-7-room", False)
+    assert not await asyncio.to_thread(is_in_a_file, b"hello", tmp_path)
 
 
 async def test_switching_the_journal_off_deletes_what_was_said(store: Store, clock: FakeClock) -> None:
@@ -192,6 +207,24 @@ async def test_statistics_are_of_the_last_24_hours(store: Store, clock: FakeCloc
     assert (stats.since, stats.sessions, stats.exit_codes, stats.crash_rate) == (NOW, 2, {"0": 1}, 0.0)
 
 
+async def test_what_happened_is_kept_and_acknowledged(store: Store, clock: FakeClock) -> None:
+    sessions = over(store.sessions, clock)
+    told: list[str] = []
+    sessions.on_change = told.append
+    assert await sessions.report("one", a_report("hello")) == (1, None)
+    events = tuple(Event(number=number, kind="note", text=f"e{number}", age=number) for number in range(3))
+    report = msgspec.structs.replace(a_report(), events=events, more_events=4, first_audio=0.6)
+    for _ in range(2):
+        assert await sessions.report("one", report) == (1, 3)
+    record = await sessions.record("one")
+    assert [(event.text, event.at) for event in record.events] == [
+        (f"e{number}", NOW - timedelta(seconds=number)) for number in range(3)
+    ]
+    assert (record.row.more_events, record.row.first_audio) == (4, 0.6)
+    await sessions.lost(["one"])
+    assert told == ["one"] * 4
+
+
 # -- a database that fails
 
 
@@ -201,7 +234,7 @@ async def test_a_report_that_is_not_durable_is_not_acknowledged(store: Store, cl
     stubborn.n_failures = 1
     with pytest.raises(StoreError):
         await sessions.report("one", a_report("hello"))
-    assert await sessions.report("one", a_report("hello")) == 1
+    assert (await sessions.report("one", a_report("hello"))).n_turns == 1
 
 
 async def test_a_loss_that_could_not_be_written_is_written_later(

@@ -113,6 +113,7 @@ function connect() {
     refresh(); // what happened since the page was made
   });
   stream.addEventListener("agents", (event) => concerns(event.data) && refresh());
+  stream.addEventListener("sessions", (event) => concernsSession(event.data) && refresh());
   stream.addEventListener("reload", () => refresh());
   stream.addEventListener("error", () => {
     disconnect();
@@ -138,6 +139,12 @@ function concerns(data) {
   // The list: it may belong on this page of it now.
   if (id === undefined) return !rooms.length || agents.length > 0 || removed.length > rooms.length;
   return removed.includes(id) || agents.some((agent) => agent.agentId === id);
+}
+
+/** Whether a message about sessions that have told something is about the one on this page. */
+function concernsSession(data) {
+  const id = document.querySelector("[data-session]")?.dataset.session;
+  return id !== undefined && JSON.parse(data).sessions.includes(id);
 }
 
 function changesByItself() {

@@ -3,6 +3,7 @@
  */
 
 import { openActs } from "./acts.js";
+import { offerCopies } from "./copy.js";
 import { watchFilters } from "./filters.js";
 import { goLive } from "./live.js";
 import { offerLog } from "./log.js";
@@ -14,6 +15,7 @@ document.documentElement.classList.add("js");
 
 closeMenus();
 openActs();
+offerCopies();
 skipLogin();
 if (document.querySelector("[data-live]")) {
   keepTime();

@@ -64,3 +64,53 @@ def test_a_wrong_file_is_not_sent(
 def test_a_wrong_id_is_not_asked_for(house: FakeHouse, run: Run, agent_id: str) -> None:
     assert run("profile", "show", agent_id).exit_code == 2
     assert house.requests == []
+
+
+def test_profiles_are_listed(house: FakeHouse, run: Run) -> None:
+    assert run("profile", "list").stderr == "no profiles\n"
+    house.profiles = {"7": {"name": "Bob\x1b[2J", "group": "Hotel", "language": "de"}}
+    shown = run("profile", "list", "--group", "Hotel")
+    assert "Hotel" in shown.stdout
+    assert "\x1b[2J" not in shown.stdout
+    assert shown.stderr == "1 profile\n"
+    assert json.loads(run("profile", "list", "--json").stdout)["total"] == 1
+
+
+def test_profiles_are_exported_and_imported(house: FakeHouse, run: Run, tmp_path: Path) -> None:
+    house.profiles = {"7": {"name": "Bob", "prompt": "Be kind."}}
+    assert json.loads(run("profile", "export").stdout)["profiles"][0]["agentId"] == "7"
+    assert run("profile", "export", "7", "--out", "team.json").stdout == ""
+    file = json.loads((tmp_path / "team.json").read_text())
+    assert file == {"version": 1, "profiles": [{"agentId": "7", "profile": house.profiles["7"]}]}
+    house.imported = {
+        "entries": [
+            {"number": 1, "agentId": "7", "outcome": "new", "error": "", "warnings": ["it is odd"]},
+            {"number": 2, "agentId": "", "outcome": "broken", "error": "no\nid", "warnings": []},
+        ],
+        "stored": 1,
+    }
+    result = run("profile", "import", "team.json", "--only-valid")
+    assert result.stdout == "new       7: it is odd\nbroken    entry 2: no id\n"
+    assert result.stderr == "1 profile stored\n"
+    assert house.requests[-1] == ("POST", "/api/profiles/import", file)
+    assert run("profile", "import", "team.json", "--dry-run").stderr == "nothing was stored: --dry-run\n"
+    assert run("profile", "import", "nowhere.json").exit_code == 2
+
+
+def test_a_profile_is_duplicated_and_never_over_another(house: FakeHouse, run: Run) -> None:
+    house.profiles = {"7": {"name": "Bob", "prompt": "Be kind."}}
+    assert run("profile", "duplicate", "7", "8").exit_code == 0
+    assert house.profiles["8"] == house.profiles["7"]
+    taken = run("profile", "duplicate", "7", "8")
+    assert (taken.exit_code, "'8' has a profile already" in taken.stderr) == (1, True)
+    assert "so the default one counts" in run("profile", "duplicate", "9", "10").stderr
+    assert run("profile", "duplicate", "7", "a/b").exit_code == 2
+
+
+def test_an_agent_is_had_as_a_script(house: FakeHouse, run: Run, tmp_path: Path) -> None:
+    house.profiles = {"7": {"name": "Bob", "prompt": "Be kind."}}
+    assert run("profile", "script", "7").stdout == "# 7\n"
+    assert "written to bob.py" in run("profile", "script", "7", "-o", "bob.py").stderr
+    assert (tmp_path / "bob.py").read_text() == "# 7\n"
+    assert run("profile", "script", "7", "-o", "no/such/folder.py").exit_code == 2
+    assert "so the default one counts" in run("profile", "script", "8").stderr

@@ -12,7 +12,7 @@ import msgspec
 
 from processes import ClosingError, Snapshot, State
 from registry.running import Registry
-from registry.session_records import SessionRow
+from registry.session_records import SessionRow, Timed
 from registry.store import StoreError
 from rooms.errors import RoomsError
 from rooms.views import (
@@ -183,6 +183,14 @@ class PretendSessions:
 
     def __init__(self) -> None:
         self.is_broken = False
+        self.journal_days = 30
+        self.history_days = 30
+        self.measured: tuple[Sequence[Timed], Sequence[tuple[datetime, float]]] = ((), ())
+
+    async def times(
+        self, agent_id: str, *, since: datetime, limit: int
+    ) -> tuple[Sequence[Timed], Sequence[tuple[datetime, float]]]:
+        return self.measured
 
     async def stats(self, counts: RoomStats) -> RoomStats:
         if self.is_broken:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from processes import State
-from registry.session_records import ProfileRow, RoomEvent, TurnRow
+from registry.session_records import EventRow, ProfileRow, RoomEvent, Timed, TurnRow
 from rooms.views import ClosureView, DecisionView, FactView, WhyView
 from tests.registry.page.conftest import Kept
 from tests.registry.page.pretend_keeping import a_process, a_room, a_session, ago, an_agent, stats
-from wire import DEFAULT_PROFILE
+from wire import DEFAULT_PROFILE, Delays
 
 RED = "agent-frontdesk-room"
 SESSION = "a3a1a0e4-51cd-4b0b-b6a7-8b9d6f6f9a10"
@@ -110,6 +110,27 @@ def _why(kept: Kept) -> None:
     )
 
 
+USAGE = (
+    {
+        "type": "llm_usage", "provider": "api.openai.com", "model": "gpt-4.1-mini-2025-04-14",
+        "input_tokens": 40_210, "input_cached_tokens": 12_000, "output_tokens": 3_770,
+    },
+    {"type": "stt_usage", "provider": "Deepgram", "model": "nova-3", "audio_duration": 812.5, "is_local": True},
+    {"type": "tts_usage", "provider": "Acme", "model": "voice-of-tomorrow", "characters_count": 8_400},
+    {"type": "eot_usage", "provider": "livekit", "model": "v1-mini", "total_requests": 44},
+)  # fmt: skip
+
+EVENTS = (
+    ("recovered", "", 0), ("human_came", "client; 1 human is there now", 1), ("interrupted", "", 300),
+    ("human_came", "coach; 2 humans are there now", 500), ("provider_failed", "thinking", 900),
+    ("model_switched", "http://one.example/v1 → http://two.example/v1: no answer", 905),
+    ("provider_recovered", "thinking", 950), ("reconnecting", "", 1_200), ("reconnected", "", 1_203),
+    ("human_left", "coach; 1 human is there now", 1_500), ("human_left", "client; 0 humans are there now", 1_600),
+    ("grace_began", "for 60 s", 1_600), ("human_came", "client; 1 human is there now", 1_640),
+    ("grace_ended", "a human is there again", 1_640), ("note", "the avatar is absent", 1_700),
+)  # fmt: skip
+
+
 def _sessions(kept: Kept) -> None:
     first = a_session(
         "2f6c1f0e-7d4c-4a53-8f6e-0f7f5c1f3a55", room=RED, agent_id="frontdesk", started_at=ago(4_000),
@@ -118,7 +139,7 @@ def _sessions(kept: Kept) -> None:
     second = a_session(
         SESSION, room=RED, agent_id="frontdesk", resumes=first.id,
         started_at=ago(3_099), host="north", room_sid="RM_1", job_id="AJ_2", most_humans=2, row_id="frontdesk",
-        usage=({"model": "gpt-4.1-mini", "inputTokens": 4021, "outputTokens": 377},),
+        first_audio=0.64, more_events=3, usage=USAGE,
     )  # fmt: skip
     said = [
         ("assistant", "Hello, this is Ada at Harbour Hotel. How can I help you?"),
@@ -127,7 +148,21 @@ def _sessions(kept: Kept) -> None:
         ("user", "And the pool?"),
     ]
     kept.store.sessions.report(first, _turns(first.id, said[:3], at=3_900))
-    kept.store.sessions.report(second, _turns(second.id, said[3:] + said[:1], at=3_000))
+    kept.store.sessions.report(second, [*_turns(second.id, said[3:] + said[:1], at=3_000), *_talk(second.id)])
+    kept.store.sessions.happened(
+        second.id,
+        [
+            EventRow(session_id=second.id, number=number, kind=kind, text=text, at=ago(3_099 - after))
+            for number, (kind, text, after) in enumerate(EVENTS)
+        ],
+    )
+    kept.sessions.measured = (
+        [
+            Timed(ago(1_800 * n), Delays(stt=0.3 + n % 3 / 10, llm=0.2, tts=0.1, total=0.8 + n % 7 / 5))
+            for n in range(60)
+        ],
+        [(ago(3_600 * n), 0.6 + n % 4 / 10) for n in range(30)],
+    )
     for number, (reason, code) in enumerate([("humans_left", 0), ("operator", 0), ("failed", 1)]):
         done = a_session(
             f"done-{number}", room=f"agent-{number}-room", started_at=ago(9_000 + number), ended_at=ago(8_000),
@@ -135,6 +170,26 @@ def _sessions(kept: Kept) -> None:
         )  # fmt: skip
         kept.store.sessions.report(done, [])
     kept.store.sessions.report(a_session("long", room=LONG, agent_id="a.rather_long-id"), [])
+
+
+def _talk(session_id: str) -> list[TurnRow]:
+    """Turns with all their times."""
+    return [
+        TurnRow(
+            session_id=session_id,
+            number=number,
+            role="assistant" if number % 2 else "user",
+            text="The pool is on the fifth floor and is open until nine." if number % 2 else "And the pool?",
+            is_kept=True,
+            at=ago(3_099 - 100 * number - 4),
+            started=100.0 * number,
+            duration=4.2,
+            delays=Delays(llm=0.21, tts=0.13, total=0.84)
+            if number % 2
+            else Delays(stt=0.31, end_of_turn=0.5),
+        )
+        for number in range(2, 30)
+    ]
 
 
 def _turns(session_id: str, said: list[tuple[str, str]], *, at: float) -> list[TurnRow]:

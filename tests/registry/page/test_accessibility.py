@@ -17,6 +17,8 @@ from tests.registry.page.pretend import Senders
 from tests.registry.page.rich import RED, SESSION, fill
 from tests.registry.page.rich_models import tell
 from tests.registry.page.test_acts_in_browser import choose
+from tests.registry.page.test_profile_import_page import a_file, entry
+from tests.registry.page.test_profiles_page import put
 
 _SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
@@ -120,6 +122,31 @@ async def test_rooms_sessions_and_processes(
 async def test_language_models(open_page: Open, agents: Senders, axe: str, path: str, width: int) -> None:
     await tell(agents)
     page = await open_page(path, width=width)
+    assert await findings(page, axe) == []
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("width", [320, 1400])
+@pytest.mark.parametrize(
+    "path",
+    ["/profiles", "/profiles/new", "/profiles/ada", "/profiles/nobody", "/profiles/import", "/agents/ada"],
+)
+async def test_profiles(open_page: Open, site: Site, axe: str, path: str, width: int) -> None:
+    put(site, "ada", name="Verylongnamewithoutblanks" * 5, group="Hotel", description="x" * 300)
+    put(site, "bob", language="de", translate={"to": "es"}, vision=True, avatar={"provider": "bithuman"})
+    page = await open_page(path, width=width)
+    if path == "/profiles/new":
+        await page.locator("[name=name]").fill("Ada")
+        await page.locator("[name=prompt]").fill("x")
+        await page.locator("[name=agent_id]").fill("a/b")
+        await page.get_by_role("button", name="Create").click()
+        await expect(page.get_by_role("alert").first).to_be_visible()
+    if path == "/profiles/import":
+        good, bad = entry("eve"), entry("a/b")
+        await page.locator("[name=file]").set_input_files(a_file([good, bad]))
+        await page.get_by_role("button", name="Look at it").click()
+        await expect(page.locator(".entries")).to_be_visible()
+    await page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
     assert await findings(page, axe) == []
     assert await page.evaluate("document.documentElement.scrollWidth") == width
 

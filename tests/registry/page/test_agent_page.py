@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import aiohttp
 from playwright.async_api import expect
 
-from tests.registry.page.conftest import Open
+from registry.session_records import TurnRow
+from tests.registry.page.conftest import Open, Site
 from tests.registry.page.pretend import Senders
+from tests.registry.page.pretend_keeping import a_session, ago
+from tests.registry.page.test_html import source_of, text_of
+from wire import Delays
 
 
 async def test_any_id_has_a_page(open_page: Open, agents: Senders) -> None:
@@ -66,3 +71,31 @@ async def test_a_watched_log_says_when_the_line_is_lost(open_page: Open, agents:
         await page.get_by_role("button", name="Watch the log").click()
         await expect(page.locator("#log-state")).to_contain_text("Live")
     await expect(page.locator("#log-state")).to_contain_text("lost its line")
+
+
+async def test_how_long_people_wait_is_drawn_and_told(
+    site: Site, agents: Senders, http: aiohttp.ClientSession
+) -> None:
+    await agents.beat("ada", kind="session", call={"room": "agent-ada-room", "phase": "active"})
+    address = f"{site.url}/agents/ada"
+    assert "Nothing was measured in the last 48 hours" in await text_of(http, address)
+    turn = TurnRow(
+        session_id="one", number=0, role="assistant", text="Hi", at=ago(5), delays=Delays(total=0.8, llm=0.2)
+    )
+    row = a_session("one", agent_id="ada", started_at=ago(9), first_audio=0.64)
+    site.store.sessions.report(row, [turn])
+    text = await text_of(http, address)
+    assert "Answer after the end of speech p50 0.80 s, p95 0.80 s, of 1" in text
+    assert "First words after joining p50 0.64 s, p95 0.64 s, of 1" in text
+    assert "Hearing (STT)" not in text, "nothing was measured of it"
+    assert 'class="p50" d="M' in await source_of(http, address)
+    by_day = await text_of(http, f"{address}?latencies=day")
+    assert "the last 30 days, by the day" in by_day
+    assert "By the hour" in by_day
+
+
+async def test_workers_and_programs_have_nobody_who_waits(
+    site: Site, agents: Senders, http: aiohttp.ClientSession
+) -> None:
+    await agents.beat("worker-1")
+    assert "How long people wait" not in await text_of(http, f"{site.url}/agents/worker-1")

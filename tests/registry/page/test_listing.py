@@ -25,6 +25,7 @@ FULL = Query(
     deployment=Deployment.CLOUD,
     host="h ü",
     room="agent-1-room",
+    group="Hotel & Co",
     hides_over=True,
     sort="name",
     page=3,

@@ -1,71 +1,104 @@
-"""The stored profile on an agent's page."""
+"""Pages of one stored profile: a new one, and one that is there."""
 
 from __future__ import annotations
+
+import json
 
 import aiohttp
 import pytest
 from playwright.async_api import expect
 
-from registry.page.profile_page import profile_id
 from registry.session_records import ProfileRow
 from tests.registry.page.conftest import Open, Site
-from tests.registry.page.pretend import Senders
 from tests.registry.page.pretend_keeping import ago
 from tests.registry.page.test_html import source_of, text_of
-from wire import DEFAULT_PROFILE, Profile
+from tests.registry.page.test_profiles_page import put
+from wire import Profile
+
+GOOD = {"name": "Ada", "prompt": "mine"}
+
+
+def stored(site: Site, agent_id: str) -> Profile:
+    row = site.store.profiles.get(agent_id)
+    assert row is not None
+    return row.profile
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["scripts", "no-scripts"])
-async def test_a_profile_is_saved_and_deleted(
-    open_page: Open, site: Site, agents: Senders, javascript: bool
+async def test_an_agent_is_made_changed_duplicated_and_deleted(
+    open_page: Open, site: Site, javascript: bool
 ) -> None:
-    await agents.beat("7", name="Ada", kind="session")
-    page = await open_page("/agents/7", javascript=javascript)
-    form = page.locator("#profile")
-    await form.get_by_text("Give it one of its own").click()
-    await expect(form.get_by_label("Prompt")).to_have_value(DEFAULT_PROFILE.prompt)
-    await form.get_by_label("Name", exact=True).fill("Max")
-    await form.get_by_label("Temperature").fill("0.5")
-    await form.get_by_label("Prompt").fill("You are Max.\nBe brief.")
-    await form.get_by_label("Your name").fill("Ann")
-    await form.get_by_role("button", name="Save").click()
-    await expect(page.locator("#said")).to_have_text(
-        "The profile of 7 is saved. It counts from its next call on."
+    page = await open_page("/profiles", javascript=javascript)
+    await page.get_by_role("link", name="New profile").click()
+    await page.get_by_label("Name", exact=True).fill("Zoë, front desk")
+    await page.get_by_label("Prompt").fill("You are Zoë.\nBe brief.")
+    await page.get_by_label("Group").fill("Hotel")
+    await page.get_by_text("Answers").click()
+    await page.get_by_label("Temperature").fill("0,5")
+    await page.get_by_label("Your name").fill("Ann")
+    await page.get_by_role("button", name="Create").click()
+    assert page.url == f"{site.url}/profiles/zoe-front-desk"
+    await expect(page.locator("#said")).to_contain_text("The profile of zoe-front-desk is stored.")
+    assert stored(site, "zoe-front-desk") == Profile(
+        name="Zoë, front desk", prompt="You are Zoë.\nBe brief.", group="Hotel", temperature=0.5
     )
-    row = site.store.profiles.get("7")
-    assert row is not None
-    assert (row.profile.name, row.profile.temperature, row.updated_by) == ("Max", 0.5, "Ann")
-    assert row.profile.prompt == "You are Max.\nBe brief."
-    await expect(form).to_contain_text("Saved by Ann")
-    await form.get_by_text("Back to the default").click()
-    await form.get_by_role("button", name="Delete the profile").click()
-    await expect(form).to_contain_text("It has none of its own")
-    assert site.store.profiles.get("7") is None
+    await expect(page.get_by_label("Temperature")).to_be_visible()  # not as usual, so its group is open
+    await page.get_by_label("Greeting").fill("Hello")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator("#said")).to_contain_text("is saved")
+    await page.get_by_role("link", name="Duplicate").click()
+    await expect(page.get_by_label("Greeting")).to_have_value("Hello")
+    await expect(page.get_by_label("Your name")).to_have_value("Ann")
+    await page.get_by_role("button", name="Create").click()
+    assert page.url == f"{site.url}/profiles/zoe-front-desk-2"
+    assert stored(site, "zoe-front-desk-2") == stored(site, "zoe-front-desk")
+    await page.get_by_text("Delete the profile").first.click()
+    await page.get_by_role("button", name="Delete the profile").click()
+    assert page.url == f"{site.url}/profiles"
+    await expect(page.locator(".profile-card .id")).to_have_text(["zoe-front-desk"])
 
 
-async def test_errors_stand_beside_their_fields_with_what_was_typed(
-    open_page: Open, site: Site, agents: Senders
+async def test_errors_stand_beside_their_fields_with_what_was_typed(open_page: Open, site: Site) -> None:
+    page = await open_page("/profiles/new")
+    await page.get_by_label("Agent id").fill("a/b")
+    await page.get_by_label("Name", exact=True).fill("Ada")
+    await page.get_by_label("Prompt").fill("{{ 7*7 }} <b>")
+    await page.locator("[name=voice]").fill("zzz")
+    await page.get_by_text("Providers").click()
+    await page.locator("[name=tts]").select_option("openai")
+    await page.locator("summary", has_text="Who speaks when").click()
+    await page.get_by_label("Longest silence").fill("soon")
+    await page.get_by_text("Transcript, translation").click()
+    await page.get_by_label("Keep what is said").uncheck()
+    await page.get_by_role("button", name="Create").click()
+    assert page.url == f"{site.url}/profiles/new"
+    await expect(page.get_by_role("alert").first).to_contain_text("not saved")
+    await expect(page.locator("#agent_id-problem")).to_contain_text("'a/b'")
+    await expect(page.locator("#voice-problem")).to_contain_text("openai has no voice 'zzz'")
+    field = page.get_by_label("Longest silence")
+    await expect(field).to_be_visible()
+    await expect(field).to_have_value("soon")
+    await expect(field).to_have_attribute("aria-describedby", "max_delay-problem")
+    await expect(page.get_by_label("Prompt")).to_have_value("{{ 7*7 }} <b>")
+    await expect(page.get_by_label("Keep what is said")).not_to_be_checked()
+    await expect(page.locator("[name=tts]")).to_have_value("openai")
+    assert site.store.profiles.all() == []
+
+
+async def test_a_new_profile_never_takes_the_place_of_another(
+    site: Site, http: aiohttp.ClientSession
 ) -> None:
-    await agents.beat("7", kind="session")
-    page = await open_page("/agents/7")
-    form = page.locator("#profile")
-    await form.get_by_text("Give it one of its own").click()
-    await form.get_by_label("Greeting").fill("<b>Hi</b>")
-    await form.get_by_label("Temperature").fill("hot")
-    await form.get_by_role("button", name="Save").click()
-    assert page.url == f"{site.url}/agents/7"
-    field = form.get_by_label("Temperature")
-    await expect(field).to_have_value("hot")
-    await expect(field).to_have_attribute("aria-invalid", "true")
-    await expect(page.locator("#temperature-problem")).to_contain_text("from 0 to 2")
-    await expect(form.get_by_label("Greeting")).to_have_value("<b>Hi</b>")
-    await expect(form.get_by_role("alert")).to_contain_text("not saved")
-    assert site.store.profiles.get("7") is None
-    # The form is the reader's: what changes on the page leaves it alone.
-    await field.fill("0.7")
-    await agents.beat("7", kind="session", status="error")
-    await expect(page.locator("#agent-now .badge")).to_have_text("ERROR")
-    await expect(field).to_have_value("0.7")
+    put(site, "ada", prompt="theirs")
+    address = f"{site.url}/profiles/new"
+    async with http.post(address, data=GOOD | {"agent_id": "ada"}) as answer:
+        assert answer.status == 400
+        source = await answer.text()
+    assert "ada has a profile already" in source
+    assert ">\nmine</textarea>" in source
+    for expected in ("ada-2", "ada-3"):
+        async with http.post(address, data=GOOD) as answer:
+            assert str(answer.url) == f"{site.url}/profiles/{expected}"
+    assert stored(site, "ada").prompt == "theirs"
 
 
 async def test_somebody_elses_change_is_not_written_over_unseen(
@@ -73,78 +106,117 @@ async def test_somebody_elses_change_is_not_written_over_unseen(
 ) -> None:
     other = ProfileRow(agent_id="7", profile=Profile(prompt="theirs"), updated_at=ago(1), updated_by="Max")
     site.store.profiles.put(other)
-    form = {"act": "save", "name": "Ada", "prompt": "mine", "seen": ""}
-    async with http.post(f"{site.url}/agents/7", data=form) as answer:
+    form = GOOD | {"act": "save", "seen": "2026-01-01T00:00:00+00:00"}
+    async with http.post(f"{site.url}/profiles/7", data=form) as answer:
         assert answer.status == 400
         source = await answer.text()
     assert "Somebody else has changed this profile" in source
     assert ">\nmine</textarea>" in source
     seen = source.partition('name="seen" value="')[2].partition('"')[0].replace("&#43;", "+")
-    async with http.post(f"{site.url}/agents/7", data=form | {"seen": seen}) as answer:
+    async with http.post(f"{site.url}/profiles/7", data=form | {"seen": seen}) as answer:
         assert answer.status == 200
-    row = site.store.profiles.get("7")
-    assert row is not None
-    assert row.profile.prompt == "mine"
+    assert stored(site, "7").prompt == "mine"
+    site.store.profiles.delete("7")
+    async with http.post(f"{site.url}/profiles/7", data=form) as answer:
+        assert answer.status == 400, "it was deleted while it was changed"
+        assert ">\nmine</textarea>" in await answer.text()
 
 
-async def test_a_stored_profile_has_a_page_although_nobody_beats(
-    site: Site, http: aiohttp.ClientSession
+async def test_the_default_profile_can_be_begun_with(site: Site, http: aiohttp.ClientSession) -> None:
+    text = await text_of(http, f"{site.url}/profiles/7", status=404)
+    assert "Give it one of its own" in text
+    source = await source_of(http, f"{site.url}/profiles/new?like=default&id=7")
+    assert 'value="7"' in source
+    assert "You are Ada, the receptionist" in source
+    assert "There is no profile of nobody" in await source_of(http, f"{site.url}/profiles/new?like=nobody")
+
+
+async def test_it_can_be_had_as_a_file_and_as_a_script(site: Site, http: aiohttp.ClientSession) -> None:
+    put(site, "json", prompt='"""\\')
+    async with http.get(f"{site.url}/profiles/json?as=json") as answer:
+        assert answer.headers["content-disposition"] == 'attachment; filename="json.json"'
+        assert json.loads(await answer.text())["profiles"][0]["agentId"] == "json"
+    async with http.get(f"{site.url}/profiles/json?as=script") as answer:
+        assert answer.headers["content-disposition"] == 'attachment; filename="agent_json.py"'
+        text = await answer.text()
+    compile(text, "agent_json.py", "exec")
+    assert 'agent_id="json"' in text
+
+
+async def test_the_script_is_copied_or_selected(open_page: Open, site: Site) -> None:
+    put(site, "ada")
+    page = await open_page("/profiles/ada")
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.get_by_role("button", name="Copy script").click()
+    await expect(page.locator("#copied")).to_have_text("Copied.")
+    assert (await page.evaluate("navigator.clipboard.readText()")).startswith('"""Agent ada')
+    await page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
+    await page.get_by_role("button", name="Copy script").click()
+    await expect(page.locator("#copied")).to_contain_text("It is selected")
+    assert (await page.evaluate("getSelection().toString()")).startswith('"""Agent ada')
+    still = await open_page("/profiles/ada", javascript=False)
+    await expect(still.get_by_role("button", name="Copy script")).to_be_hidden()
+    await expect(still.get_by_role("link", name="Download ada.py")).to_be_visible()
+
+
+async def test_it_leads_on(site: Site, http: aiohttp.ClientSession) -> None:
+    put(site, "ada")
+    source = await source_of(http, f"{site.url}/profiles/ada")
+    for address in (
+        "/talk/ada",
+        "/sessions?agent=ada",
+        "/rooms/agent-ada-room",
+        "/agents/ada",
+        "/profiles/new?like=ada",
+    ):
+        assert f'href="{address}"' in source
+
+
+@pytest.mark.parametrize("agent_id", ["new", "import", "export"])
+async def test_agents_may_be_called_as_pages_are(
+    site: Site, http: aiohttp.ClientSession, agent_id: str
 ) -> None:
-    assert "Give it one of its own" in await text_of(http, f"{site.url}/agents/7", status=404)
-    site.store.profiles.put(
-        ProfileRow(agent_id="7", profile=DEFAULT_PROFILE, updated_at=ago(60), updated_by="Ann")
-    )
-    text = await text_of(http, f"{site.url}/agents/7")
-    assert "Saved by Ann 1 min ago" in text
-    assert "Kept: 7 example turns, answers of at most 60 tokens." in text
-
-
-async def test_workers_and_programs_have_none(
-    site: Site, agents: Senders, http: aiohttp.ClientSession
-) -> None:
-    await agents.beat("worker-north", kind="worker")
-    assert 'id="profile"' not in await source_of(http, f"{site.url}/agents/worker-north")
-    async with http.post(
-        f"{site.url}/agents/worker-north", data={"act": "save", "name": "x", "prompt": "x"}
-    ) as answer:
+    async with http.post(f"{site.url}/profiles/new", data=GOOD | {"agent_id": agent_id}) as answer:
+        assert str(answer.url) == f"{site.url}/profiles/?id={agent_id}"
+        source = await answer.text()
+    assert f'action="/profiles/?id={agent_id}"' in source
+    seen = source.partition('name="seen" value="')[2].partition('"')[0].replace("&#43;", "+")
+    form = {"act": "save", "prompt": "changed", "seen": seen}
+    async with http.post(f"{site.url}/profiles/?id={agent_id}", data=form) as answer:
         assert answer.status == 200
-    assert site.store.profiles.get("worker-north") is None
-
-
-@pytest.mark.parametrize(
-    ("row_id", "agent_id"),
-    [
-        ("7", "7"), ("7@my room", "7"), ("front-desk~a1b2", "front-desk"), ("a/b", None), ("", None),
-        ("@x", None), ("ü", None), ("..", None),
-    ],
-)  # fmt: skip
-def test_whose_profile_a_row_has(row_id: str, agent_id: str | None) -> None:
-    assert profile_id(row_id, None) == agent_id
+    assert stored(site, agent_id).prompt == "changed"
 
 
 async def test_bad_input_changes_nothing(site: Site, http: aiohttp.ClientSession) -> None:
-    address = f"{site.url}/agents/7"
-    good = {"act": "save", "name": "x", "prompt": "x", "seen": ""}
-    async with http.post(address, data=good, headers={"Origin": "http://evil.example"}) as answer:
-        assert answer.status == 403
-    async with http.post(address, data={"prompt": "x" * 500_000}) as answer:
-        assert answer.status == 413
-    async with http.post(address, data={}) as answer:
-        assert answer.status == 404, "nobody of this id was heard; the form has errors"
-    assert site.store.profiles.get("7") is None
-    async with http.post(address, data=good | {"prompt": "ü€𝄞" * 8_000}) as answer:
+    for path in ("/profiles/new", "/profiles/7"):
+        address = f"{site.url}{path}"
+        async with http.post(address, data=GOOD, headers={"Origin": "http://evil.example"}) as answer:
+            assert answer.status == 403
+        async with http.post(address, data={"prompt": "x" * 500_000}) as answer:
+            assert answer.status == 413
+        async with http.post(address, data={}) as answer:
+            assert answer.status == 400
+        async with http.post(address, data=GOOD | {"prompt": "x" * 100_000}) as answer:
+            assert answer.status == 400
+            assert "It is 100,000 characters long; at most 32,000 are taken." in await answer.text()
+    for path in ("/profiles/a%2Fb", "/profiles/..%2F", "/profiles/%00", "/profiles/" + "x" * 129):
+        async with http.get(f"{site.url}{path}") as answer:
+            assert answer.status == 404, path
+        async with http.post(f"{site.url}{path}", data=GOOD) as answer:
+            assert answer.status == 404, path
+    assert site.store.profiles.all() == []
+    async with http.post(f"{site.url}/profiles/new", data=GOOD | {"prompt": "ü€𝄞" * 8_000}) as answer:
         assert answer.status == 200
-    row = site.store.profiles.get("7")
-    assert row is not None
-    assert len(row.profile.prompt) == 24_000
+    assert len(stored(site, "ada").prompt) == 24_000
 
 
 async def test_a_database_that_fails_is_told_and_keeps_what_was_typed(
     site: Site, http: aiohttp.ClientSession
 ) -> None:
     site.store.close()
-    form = {"act": "save", "name": "Ada", "prompt": "mine", "seen": ""}
-    async with http.post(f"{site.url}/agents/7", data=form) as answer:
-        source = await answer.text()
-    assert "cannot be" in source
-    assert ">\nmine</textarea>" in source
+    for path in ("/profiles/7", "/profiles/new"):
+        async with http.post(f"{site.url}{path}", data=GOOD | {"act": "save", "seen": ""}) as answer:
+            source = await answer.text()
+        assert "now: " in source
+        assert ">\nmine</textarea>" in source
+    assert "cannot be read now" in await text_of(http, f"{site.url}/profiles/7", status=503)

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from registry.session_records import ClosureRow, ProfileRow, RoomEvent, SessionRow, TurnRow, WishRow
+from registry.session_records import (
+    ClosureRow,
+    EventRow,
+    ProfileRow,
+    RoomEvent,
+    SessionRow,
+    TurnRow,
+    WishRow,
+)
 from tests.registry.store.samples import NOW
-from wire import Avatar, Profile, Translate, Turns
+from wire import Avatar, Delays, Profile, Translate, Turns
 
 FULL_SESSION = SessionRow(
     id="0b5f4e1c-60a5-4d4b-9a55-5e2a1c5a3c11",
@@ -28,6 +36,21 @@ FULL_SESSION = SessionRow(
     ),
     close_reason="humans_left",
     exit_code=-9,
+    is_transcribed=False,
+    first_audio=0.1 + 0.2,
+    more_events=7,
+)
+
+FULL_TURN = TurnRow(
+    session_id="s1",
+    number=0,
+    role="assistant",
+    text="At seven.",
+    interrupted=True,
+    at=NOW,
+    started=12.345,
+    duration=0.1 + 0.2,
+    delays=Delays(stt=0.3, end_of_turn=0.5, llm=0.0, tts=1e-3, total=0.1 + 0.7),
 )
 
 FULL_PROFILE = Profile(
@@ -62,6 +85,10 @@ def session(session_id: str = "s1", *, started_at: datetime = NOW, **fields: obj
 def turn(number: int, session_id: str = "s1", *, text: str | None = None, at: datetime = NOW) -> TurnRow:
     role = "assistant" if number % 2 else "user"
     return TurnRow(session_id=session_id, number=number, role=role, text=text or f"turn {number}", at=at)
+
+
+def happening(number: int, session_id: str = "s1", *, text: str = "", at: datetime = NOW) -> EventRow:
+    return EventRow(session_id=session_id, number=number, kind="note", text=text, at=at)
 
 
 def event(room: str = "agent-bob-room", *, text: str = "a human came", at: datetime = NOW) -> RoomEvent:

@@ -133,6 +133,41 @@ def test_what_an_older_program_wrote_is_kept(empty_url: str) -> None:
     store.close()
 
 
+AS_REVISION_3_WROTE = [
+    """
+    INSERT INTO agent_sessions (
+        id, "rowId", "agentId", room, "roomSid", "jobId", "startedAt", "heardAt", "mostHumans", "nTurns", usage
+    ) VALUES (
+        's1', 'row', 'bob', 'agent-bob-room', '', '', '2026-03-04T05:06:07.890123Z', '2026-03-04T05:06:07.890123Z',
+        0, 1, '[]'
+    )
+    """,
+    """
+    INSERT INTO session_turns ("sessionId", number, role, text, interrupted, at)
+    VALUES ('s1', 0, 'user', 'turn 0', false, '2026-03-04T05:06:07.890123Z')
+    """,
+]
+
+
+def test_sessions_of_before_their_times_were_kept_can_be_read_and_go_on(empty_url: str) -> None:
+    engine = engine_of(empty_url)
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        for statement in AS_REVISION_3_WROTE:
+            connection.execute(sa.text(statement))
+    engine.dispose()
+    store = Store(empty_url)
+    store.migrate()
+    assert store.sessions.get("s1") == session(started_at=WRITTEN_AT, n_turns=1)
+    assert store.sessions.turns("s1", limit=9) == [turn(0, at=WRITTEN_AT)]
+    assert store.sessions.events("s1") == []
+    assert store.sessions.report(session(started_at=WRITTEN_AT), [turn(1)]) == 2
+    store.close()
+
+
 def test_without_migration_the_way_out_is_told(empty_url: str) -> None:
     store = Store(empty_url)
     for call in (store.ping, store.load, lambda: store.save([FULL_ROW], [])):

@@ -88,3 +88,38 @@ def test_a_profile_that_cannot_be_read_is_left_out_and_can_be_replaced(
     assert {record.__dict__["action"] for record in caplog.records} == {"database.row"}
     store.profiles.put(profile())
     assert store.profiles.get("ada") == profile()
+
+
+def test_groups_are_those_that_profiles_name(store: Store) -> None:
+    store.profiles.put(profile("ada", stored=Profile(prompt="x", group="Hotel & 'Co' 李")))
+    store.profiles.put(profile("bob", stored=Profile(prompt="x")))
+    assert store.profiles.groups() == {"ada": "Hotel & 'Co' 李"}
+    assert store.profiles.ids() == {"ada", "bob"}
+    store.profiles.put(profile("ada", stored=Profile(prompt="x")))
+    assert store.profiles.groups() == {}
+
+
+def test_a_profile_is_added_only_where_none_is(store: Store) -> None:
+    assert store.profiles.add(profile())
+    assert not store.profiles.add(profile(by="Eve"))
+    assert store.profiles.get("ada") == profile()
+
+
+def test_many_are_written_at_once(store: Store) -> None:
+    store.profiles.put(profile())
+    store.profiles.put_all([])
+    store.profiles.put_all([profile(by="Eve"), profile("bob")])
+    assert store.profiles.all() == [profile(by="Eve"), profile("bob")]
+
+
+def test_each_change_is_counted(store: Store) -> None:
+    counts = [store.profiles.n_changes]
+    store.profiles.put(profile())
+    counts.append(store.profiles.n_changes)
+    store.profiles.put_all([profile("bob")])
+    counts.append(store.profiles.n_changes)
+    store.profiles.add(profile("eve"))
+    counts.append(store.profiles.n_changes)
+    store.profiles.delete("ada")
+    counts.append(store.profiles.n_changes)
+    assert counts == sorted(set(counts))

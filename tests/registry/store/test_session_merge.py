@@ -71,6 +71,10 @@ def test_an_exit_code_that_is_told_later_is_taken() -> None:
         ({"resumes": "s0"}, {"resumes": None}, {"resumes": "s0"}),
         ({"usage": ({"n": 1},)}, {"usage": ({"n": 2},)}, {"usage": ({"n": 2},)}),
         ({"usage": ({"n": 1},)}, {"usage": ()}, {"usage": ({"n": 1},)}),
+        ({"first_audio": 0.7}, {"first_audio": None}, {"first_audio": 0.7}),
+        ({"first_audio": None}, {"first_audio": 0.7}, {"first_audio": 0.7}),
+        ({"more_events": 4}, {"more_events": 3}, {"more_events": 4}),
+        ({"is_transcribed": True}, {"is_transcribed": False}, {"is_transcribed": False}),
     ],
 )
 def test_what_is_known_is_not_forgotten(
