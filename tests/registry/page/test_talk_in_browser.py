@@ -1,0 +1,193 @@
+"""The talk page in a browser before and without a call: what it says when something is missing, and how it looks."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.registry.page.conftest import Kept, Open
+from tests.registry.page.test_accessibility import axe, findings
+
+__all__ = ["axe"]
+
+WEB = Path(__file__).resolve().parents[3] / "web"
+
+_SHIFTS = """() => new Promise(done => {
+  let sum = 0;
+  new PerformanceObserver(list => {
+    for (const one of list.getEntries()) if (!one.hadRecentInput) sum += one.value;
+  }).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(sum), 300);
+})"""
+_MICROPHONE = """
+  // A microphone that can be unplugged: after `__vanish(error)` asking fails with `error`, or finds another one.
+  navigator.mediaDevices.getUserMedia = async () => {
+    if (window.__error) throw window.__error;
+    window.__stream = new AudioContext().createMediaStreamDestination().stream;
+    return window.__stream;
+  };
+  window.__vanish = (error) => {
+    window.__error = error;
+    const track = window.__stream.getAudioTracks()[0];
+    track.stop();
+    track.dispatchEvent(new Event("ended"));
+  };
+"""
+_STATES = """
+  // As the page is in a call, with all that it can say: the styles are those of the page.
+  () => {
+    document.getElementById("talk-lobby").hidden = true;
+    document.getElementById("talk-page").dataset.phase = "in_call";
+    for (const id of ["text", "send", "leave", "camera", "screen", "microphone"]) {
+      const each = document.getElementById(`talk-${id}`);
+      each.disabled = each.hidden = false;
+    }
+    for (const [tone, text] of [["warning", "It is gone."], ["info", "It translates."], ["done", "It is back."]]) {
+      const says = document.createElement("div");
+      says.className = `banner is-${tone}`;
+      says.append(Object.assign(document.createElement("span"), { className: "text", textContent: text }));
+      document.getElementById("talk-says").append(says);
+    }
+    for (const who of ["you", "agent"]) for (const more of ["", " is-interim", " is-written"]) {
+      const line = Object.assign(document.createElement("li"), { className: `line from-${who}${more}` });
+      line.append(Object.assign(document.createElement("span"), { className: "who", textContent: who }));
+      const text = "word ".repeat(30) + "x".repeat(300);
+      line.append(Object.assign(document.createElement("p"), { className: "text", textContent: text }));
+      document.getElementById("talk-lines").append(line);
+    }
+  }
+"""
+
+
+async def opened(open_page: Open, kept: Kept, *, script: str = "", width: int = 1400) -> Page:
+    """The page of ada, loaded after `script` has changed the browser."""
+    page = await open_page("/healthz", width=width)
+    if script:
+        await page.add_init_script(script)
+    await page.goto(f"{kept.url}/talk/ada")
+    return page
+
+
+@pytest.mark.parametrize("width", [320, 390, 1400])
+async def test_axe_finds_nothing_and_all_of_it_fits(
+    open_page: Open, kept: Kept, axe: str, width: int
+) -> None:
+    page = await opened(open_page, kept, width=width)
+    await expect(page.get_by_role("button", name="Join the call")).to_be_enabled()
+    assert await findings(page, axe) == []
+    await page.evaluate(_STATES)
+    assert await findings(page, axe) == []
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+    leave = await page.get_by_role("button", name="Leave").bounding_box()
+    assert leave is not None
+    assert leave["y"] + leave["height"] <= 900, "the controls are on the first screen"
+
+
+async def test_nothing_moves_while_it_loads(open_page: Open, kept: Kept) -> None:
+    page = await opened(open_page, kept)
+    await expect(page.get_by_role("button", name="Join the call")).to_be_enabled()
+    assert await page.evaluate(_SHIFTS) < 0.01
+
+
+async def test_all_of_it_can_be_reached_by_keyboard(open_page: Open, kept: Kept) -> None:
+    page = await opened(open_page, kept)
+    await expect(page.get_by_role("button", name="Join the call")).to_be_enabled()
+    reached = []
+    await page.locator("main").focus()
+    for _ in range(5):
+        await page.keyboard.press("Tab")
+        reached.append(await page.evaluate("document.activeElement.id"))
+    assert "talk-join" in reached
+    assert "talk-mute" in reached
+
+
+async def test_a_browser_that_is_too_old_is_told(open_page: Open, kept: Kept) -> None:
+    page = await opened(open_page, kept, script="delete window.RTCPeerConnection;")
+    await expect(page.get_by_role("alert").last).to_contain_text("too old for calls")
+    await expect(page.locator("#talk-join")).to_be_disabled()
+
+
+async def test_plain_http_is_told(open_page: Open, kept: Kept) -> None:
+    script = "Object.defineProperty(window, 'isSecureContext', { value: false });"
+    page = await opened(open_page, kept, script=script)
+    await expect(page.get_by_role("alert").last).to_contain_text("plain http")
+
+
+async def test_a_script_that_does_not_come_is_told(open_page: Open, kept: Kept) -> None:
+    page = await open_page("/healthz")
+    await page.route("**/static/talk/talk.js", lambda route: route.abort())
+    await page.goto(f"{kept.url}/talk/ada")
+    await expect(page.get_by_role("alert").last).to_contain_text("could not be loaded whole")
+
+
+async def test_a_registry_that_lets_nobody_in_is_told(open_page: Open, kept: Kept) -> None:
+    page = await opened(open_page, kept)
+    refusal = '{"error": {"code": "not_keeping", "message": "the keys are <b>wrong</b>"}}'
+    await page.route(
+        "**/api/livekit/token",
+        lambda route: route.fulfill(status=409, body=refusal, content_type="application/json"),
+    )
+    await page.get_by_role("button", name="Join the call").click()
+    await expect(page.locator("#talk-says")).to_contain_text("The keys are <b>wrong</b>.")
+    await expect(page.get_by_role("button", name="Join again")).to_be_focused()
+
+
+async def test_a_login_that_is_over_is_told(open_page: Open, kept: Kept) -> None:
+    page = await opened(open_page, kept)
+    await page.route("**/api/livekit/token", lambda route: route.fulfill(status=401, body="{}"))
+    await page.get_by_role("button", name="Join the call").click()
+    link = page.get_by_role("link", name="Log in again")
+    await expect(link).to_have_attribute("href", "/login?next=%2Ftalk%2Fada")
+
+
+async def test_a_registry_that_is_away_is_asked_again(open_page: Open, kept: Kept) -> None:
+    page = await opened(open_page, kept)
+    await page.route("**/api/livekit/token", lambda route: route.abort())
+    await page.get_by_role("button", name="Join the call").click()
+    await expect(page.locator("#talk-says")).to_contain_text("The registry does not answer.")
+    for _ in range(2):
+        async with page.expect_request("**/api/livekit/token"):
+            pass
+    await page.get_by_role("button", name="Leave").click()
+    await expect(page.get_by_role("button", name="Join again")).to_be_enabled()
+
+
+@pytest.mark.parametrize(
+    ("then", "said"),
+    [
+        ("new DOMException('none', 'NotFoundError')", "The microphone has vanished. You can write"),
+        ("null", "is used instead"),
+    ],
+    ids=["no other one", "another one"],
+)
+async def test_a_microphone_that_vanishes_is_told(open_page: Open, kept: Kept, then: str, said: str) -> None:
+    page = await opened(open_page, kept, script=_MICROPHONE)
+    await page.get_by_role("button", name="Test microphone").click()
+    await expect(page.get_by_role("button", name="Mute")).to_be_visible()
+    await page.evaluate(f"window.__vanish({then})")
+    await expect(page.locator("#talk-says")).to_contain_text(said)
+
+
+async def test_a_microphone_can_be_had_later(open_page: Open, kept: Kept) -> None:
+    page = await opened(open_page, kept, script=_MICROPHONE)
+    await page.evaluate("window.__error = new DOMException('no', 'NotAllowedError')")
+    await page.get_by_role("button", name="Test microphone").click()
+    await expect(page.locator("#talk-says")).to_contain_text("may not use the microphone")
+    await page.evaluate("window.__error = null")
+    await page.get_by_role("button", name="Unmute").click()
+    await expect(page.locator("#talk-says")).to_be_empty()
+    await page.get_by_role("button", name="Mute").click()
+    await expect(page.get_by_role("button", name="Unmute")).to_be_visible()
+
+
+@pytest.mark.timeout(60)
+def test_the_parts_in_typescript() -> None:
+    """Their own tests, which run in Node.js."""
+    assert (WEB / "node_modules").is_dir(), "run scripts/build-web"
+    done = subprocess.run(
+        ["npm", "test", "--silent"], cwd=WEB, capture_output=True, text=True, timeout=55, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

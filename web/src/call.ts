@@ -1,0 +1,210 @@
+/** One call: joins, stays in through reloads and broken networks, and ends when the human says so. */
+
+import {
+  ConnectionError,
+  DefaultReconnectPolicy,
+  DisconnectReason,
+  LogLevel,
+  Room,
+  RoomEvent,
+  setLogLevel,
+  Track,
+  type LocalAudioTrack,
+} from "livekit-client";
+import { Company } from "./company.js";
+import { afterEnd, nextWait } from "./endings.js";
+import { isInside, NOBODY, type Change, type Ending, type Facts } from "./facts.js";
+import type { Microphone } from "./microphone.js";
+import { askToken, RefusedError, Sight } from "./registry.js";
+import type { Tab } from "./tab.js";
+
+const UNAUTHORIZED = 401;
+const CONNECT_TIMEOUT = 10_000; // ms
+
+setLogLevel(LogLevel.warn);
+
+/** What shows a room: each is told of a new room before it is connected. */
+export type Show = (room: Room) => void;
+
+export class Call {
+  room: Room | null = null;
+  private company: Company | null = null;
+  private attempt = 0; // of joining; one that is not the latest is nobody's any more
+  private failures = 0;
+  private joinedAt = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private warm: Room | null = null;
+  private readonly sight: Sight;
+
+  /** @param onGone Called when an agent is gone, or the call is. */
+  constructor(
+    private readonly agentId: string,
+    private readonly tab: Tab,
+    private readonly microphone: Microphone,
+    private readonly change: Change,
+    private readonly facts: () => Facts,
+    private readonly shows: Show[],
+    private readonly onGone: () => void,
+  ) {
+    this.sight = new Sight(agentId, (isUnheard) => this.facts().agent && change({ isUnheard }));
+    window.addEventListener("online", () => this.hurry());
+    document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
+    window.addEventListener("pageshow", (event) => {
+      if (event.persisted && tab.isInCallWith(agentId)) void this.join();
+    });
+  }
+
+  /** Find the way to LiveKit before anybody joins. */
+  prepare(url: string): void {
+    this.warm = newRoom();
+    if (url) void this.warm.prepareConnection(url);
+  }
+
+  /** Join, and stay in until `leave`. May be called twice. */
+  async join(): Promise<void> {
+    this.failures = 0;
+    this.tab.enter(this.agentId);
+    this.change({ phase: "joining", ending: null, trouble: "", isAnew: false, ...NOBODY });
+    await this.try();
+  }
+
+  /** May be called twice. */
+  async leave(): Promise<void> {
+    this.over("left");
+  }
+
+  /** Publish a microphone that came later. */
+  async publish(track: LocalAudioTrack | null): Promise<void> {
+    const room = this.room;
+    if (!track || !room || !isInside(this.facts())) return;
+    if (room.localParticipant.getTrackPublication(Track.Source.Microphone)?.track === track) return;
+    await room.localParticipant.publishTrack(track, { source: Track.Source.Microphone });
+  }
+
+  private async try(): Promise<void> {
+    clearTimeout(this.timer);
+    this.drop();
+    this.attempt += 1;
+    const attempt = this.attempt;
+    const opening = this.microphone.open();
+    try {
+      const given = await askToken(this.agentId, this.tab.identity);
+      if (attempt !== this.attempt) return;
+      const room = this.open(attempt);
+      await room.connect(given.url, given.token, { peerConnectionTimeout: CONNECT_TIMEOUT });
+    } catch (error) {
+      if (attempt === this.attempt) this.failed(error);
+      return;
+    }
+    if (attempt !== this.attempt) return;
+    this.joinedAt = performance.now();
+    this.change({ phase: "in_call", trouble: "", isAnew: false });
+    this.sight.open();
+    const track = await opening;
+    if (attempt !== this.attempt) return;
+    try {
+      await this.publish(track);
+    } catch {
+      this.change({ microphone: "busy" }); // the connection broke in between, or LiveKit refuses the track
+    }
+  }
+
+  private open(attempt: number): Room {
+    const room = this.warm ?? newRoom();
+    this.warm = null;
+    this.room = room;
+    this.company = new Company(room, this.change, this.facts, this.onGone);
+    for (const show of this.shows) show(room);
+    room.on(RoomEvent.Reconnecting, () => attempt === this.attempt && this.change({ phase: "reconnecting" }));
+    room.on(RoomEvent.SignalReconnecting, () => attempt === this.attempt && this.change({ phase: "reconnecting" }));
+    room.on(RoomEvent.Reconnected, () => attempt === this.attempt && this.change({ phase: "in_call" }));
+    room.on(RoomEvent.Disconnected, (reason?: DisconnectReason) => {
+      // What this class ends itself is nobody's any more. So this is the page being left, perhaps to be loaded again.
+      if (reason === DisconnectReason.CLIENT_INITIATED) return;
+      if (attempt === this.attempt && isInside(this.facts())) this.ended(reason);
+    });
+    return room;
+  }
+
+  private ended(reason: DisconnectReason | undefined): void {
+    const leaving = this.facts().agent?.leaving ?? this.facts().lost?.reason ?? "";
+    const next = afterEnd(reason, (performance.now() - this.joinedAt) / 1000, leaving);
+    if (!next.again) {
+      this.over(next.ending);
+      return;
+    }
+    this.drop();
+    this.change({ phase: "returning", isAnew: next.isAnew, trouble: "", ...NOBODY });
+    this.failures = 0;
+    this.later();
+  }
+
+  private failed(error: unknown): void {
+    this.drop();
+    if (error instanceof RefusedError && !error.isPassing) {
+      this.over(error.status === UNAUTHORIZED ? "logged_out" : "refused", error.message);
+      return;
+    }
+    const trouble =
+      error instanceof RefusedError
+        ? error.message
+        : error instanceof ConnectionError && error.status
+          ? `LiveKit lets nobody in (${error.status}).`
+          : "LiveKit cannot be reached from this browser.";
+    this.change({ trouble });
+    this.later();
+  }
+
+  private later(): void {
+    this.timer = setTimeout(() => void this.try(), nextWait(this.failures) * 1000);
+    this.failures += 1;
+  }
+
+  /** The network is back, or somebody looks: do not wait any longer. */
+  private hurry(): void {
+    if (this.facts().phase !== "returning" || this.timer === undefined) return;
+    this.failures = 0;
+    void this.try();
+  }
+
+  private over(ending: Ending, trouble = ""): void {
+    clearTimeout(this.timer);
+    this.attempt += 1;
+    this.drop();
+    this.tab.leave();
+    this.microphone.close();
+    this.change({
+      ...NOBODY,
+      phase: "lobby",
+      ending,
+      trouble,
+      isSharing: { camera: false, screen: false },
+      sharingTrouble: "",
+      chatTrouble: "",
+    });
+  }
+
+  /** Be rid of the room. */
+  private drop(): void {
+    this.timer = undefined;
+    this.sight.close();
+    this.company?.close();
+    this.company = null;
+    const room = this.room;
+    this.room = null;
+    if (!room) return;
+    this.onGone();
+    // The microphone stays open for the next room; `over` closes it.
+    void room.disconnect(false);
+  }
+}
+
+function newRoom(): Room {
+  return new Room({
+    adaptiveStream: true,
+    dynacast: true,
+    stopLocalTrackOnUnpublish: false,
+    // Nobody waits a minute for a network: then the page joins anew, with a fresh token.
+    reconnectPolicy: new DefaultReconnectPolicy([0, 300, 700, 1500, 3000, 5000]),
+  });
+}

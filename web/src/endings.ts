@@ -1,0 +1,37 @@
+/** What to do when LiveKit has ended the connection. Pure. */
+
+import { DisconnectReason } from "livekit-client";
+import type { Ending } from "./facts.js";
+
+/** Whether to come in again by itself, and else what to say. */
+export type Next = { again: true; isAnew: boolean } | { again: false; ending: Ending };
+
+/** A room that is closed so soon after it was joined would be joined and closed for ever. */
+export const SETTLED = 10; // seconds
+
+const WAITS = [0.3, 1, 2, 4, 8]; // seconds, then the last one again and again
+
+/**
+ * @param inside Seconds in the call before it ended.
+ * @param leaving Why the agent said that it leaves; empty = it did not.
+ */
+export function afterEnd(reason: DisconnectReason | undefined, inside: number, leaving: string): Next {
+  switch (reason) {
+    case DisconnectReason.DUPLICATE_IDENTITY:
+      return { again: false, ending: "taken" };
+    case DisconnectReason.PARTICIPANT_REMOVED:
+      return { again: false, ending: "removed" };
+    case DisconnectReason.ROOM_DELETED:
+    case DisconnectReason.ROOM_CLOSED:
+      // An agent that ends the call on purpose is not called again behind the human's back.
+      if (leaving && leaving !== "worker_shutdown") return { again: false, ending: "agent_ended" };
+      return inside < SETTLED ? { again: false, ending: "deleted" } : { again: true, isAnew: true };
+    default:
+      return { again: true, isAnew: false };
+  }
+}
+
+/** Seconds before the next try. `failures`: in a row, 0 for the first one. */
+export function nextWait(failures: number): number {
+  return WAITS[Math.min(failures, WAITS.length - 1)] ?? 0;
+}
