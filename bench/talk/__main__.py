@@ -105,8 +105,8 @@ async def one_reload(stage: Stage, browser: Browser, figures: Figures) -> None:
         max(published, seen),
         aim=Aim(share=0.95, limit=3),
     )
-    asked_at = now_ms()
     await talk.seen("state", "Listening", after=at, limit=_LIMIT)
+    asked_at = now_ms()
     await talk.write("Where is the swimming pool?")
     figures.add(
         harness.OURS,

@@ -139,7 +139,7 @@ def test_a_part_of_a_tool_call_without_a_function_changes_nothing() -> None:
 def test_many_pieces_are_put_together_in_time() -> None:
     began_at = time.perf_counter()
     whole = completion_of(piece(content="word ", reasoning="hm ") for _ in range(100_000))
-    assert time.perf_counter() - began_at < 2
+    assert time.perf_counter() - began_at < 4
     message = whole["choices"][0]["message"]
     assert (message["content"], message["reasoning"]) == ("word " * 100_000, "hm " * 100_000)
 

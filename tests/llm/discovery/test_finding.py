@@ -120,7 +120,7 @@ async def test_a_search_ends_in_time_with_what_it_has(servers: Servers, discover
     loop = asyncio.get_running_loop()
     start = loop.time()
     found = await discovery.look()
-    assert loop.time() - start < 3
+    assert loop.time() - start < 4.5
     assert [one.host for one in found.endpoints] == [f"127.0.0.1:{port}"]
     assert found.troubles == (
         "AGENT_DISCOVERY_HOSTS: 1 of 2 places could not be asked in time; name fewer hosts or ports",

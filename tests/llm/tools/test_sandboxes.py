@@ -138,7 +138,7 @@ async def test_a_program_without_end_is_stopped_and_what_it_printed_is_told(e2b:
     e2b.goes_on = True
     began = asyncio.get_running_loop().time()
     text = await told(e2b, timeout=0.5)
-    assert asyncio.get_running_loop().time() - began < 1.5
+    assert asyncio.get_running_loop().time() - began < 4
     assert "The program was stopped after 0.45 s." in text
     assert "so far" in text
     assert e2b.ended == ["sandbox-1"]
