@@ -53,6 +53,8 @@ class LiveKitLogin:
     url: str
     api_key: str
     api_secret: SecretStr
+    public_url: str | None = None
+    """What browsers reach it by; None = the same."""
 
 
 class Settings(LanguageModelSettings):
@@ -64,6 +66,9 @@ class Settings(LanguageModelSettings):
 
     livekit_url: LiveKitUrl | None = None
     """LiveKit server, like ws://127.0.0.1:7880. Without it nothing can start but the local models."""
+
+    livekit_public_url: LiveKitUrl | None = None
+    """What browsers reach that server by, where LIVEKIT_URL is a name that only servers know."""
 
     livekit_api_key: str | None = None
     """LiveKit API key; goes with the secret."""
@@ -221,7 +226,9 @@ class Settings(LanguageModelSettings):
         """
         url, api_key, api_secret = self.livekit_url, self.livekit_api_key, self.livekit_api_secret
         if url and api_key and api_secret:
-            return LiveKitLogin(url=url, api_key=api_key, api_secret=api_secret)
+            return LiveKitLogin(
+                url=url, api_key=api_key, api_secret=api_secret, public_url=self.livekit_public_url
+            )
         values = {"LIVEKIT_URL": url, "LIVEKIT_API_KEY": api_key, "LIVEKIT_API_SECRET": api_secret}
         missing = [name for name, value in values.items() if not value]
         raise SettingsError(

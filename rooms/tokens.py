@@ -132,7 +132,7 @@ class Tokens:
     def __init__(self, login: LiveKitLogin, *, agent_name: str = "") -> None:
         self._login = login
         self._agent_name = agent_name
-        self.url = browser_url(login.url)
+        self.url = browser_url(login.public_url or login.url)
         """What a browser connects to, by ws:// or wss://."""
 
     def token(self, guest: Guest, *, room: str, job_metadata: str | None = None) -> str:

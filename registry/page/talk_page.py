@@ -42,7 +42,9 @@ def talk_router(registry: Registry) -> APIRouter:
         except AgentIdError as error:
             return html("talk_nobody.html", {"trouble": str(error), "has_token": has_token}, status=404)
         keeper = registry.keeper.state()
-        livekit_url = browser_url(keeper.livekit_url or "") if keeper.is_on else ""
+        login = registry.rooms.login
+        public_url = None if login is None else login.public_url
+        livekit_url = browser_url(public_url or keeper.livekit_url or "") if keeper.is_on else ""
         values: dict[str, object] = {
             "agent_id": wanted,
             "name": await _name(registry, wanted),

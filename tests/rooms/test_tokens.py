@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import jwt
 import pytest
@@ -149,3 +150,7 @@ def test_a_token_of_a_dispatched_room_brings_its_agent_along() -> None:
 )
 def test_browsers_connect_by_websocket(url: str, expected: str) -> None:
     assert Tokens(a_login(url)).url == expected
+
+
+def test_browsers_may_know_it_by_another_name_than_servers() -> None:
+    assert Tokens(replace(a_login("ws://livekit:7880"), public_url="https://h")).url == "wss://h"
