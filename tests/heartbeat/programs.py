@@ -20,7 +20,7 @@ from pathlib import Path
 
 from heartbeat import mark_agent_started, mark_agent_stopped, running_agent, send_heartbeat
 
-LIFE = 4.0
+LIFE = 15.0
 """Seconds after which a program ends that was not ended."""
 
 

@@ -137,9 +137,9 @@ async def test_a_program_without_end_is_stopped_and_what_it_printed_is_told(e2b:
     e2b.lines = [stdout("so far\n")]
     e2b.goes_on = True
     began = asyncio.get_running_loop().time()
-    text = await told(e2b, timeout=0.5)
-    assert asyncio.get_running_loop().time() - began < 4
-    assert "The program was stopped after 0.45 s." in text
+    text = await told(e2b, timeout=2)
+    assert asyncio.get_running_loop().time() - began < 6
+    assert "The program was stopped after 1.8 s." in text
     assert "so far" in text
     assert e2b.ended == ["sandbox-1"]
 
