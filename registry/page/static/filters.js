@@ -20,6 +20,13 @@ export function watchFilters() {
     event.preventDefault();
     wait(0);
   });
+  if (isAhead(form)) wait(0); // somebody was quicker than this script
+}
+
+/** Whether something else is chosen than what the address shows. */
+function isAhead(form) {
+  const shown = new URLSearchParams(location.search);
+  return [...new FormData(form)].some(([name, value]) => value !== (shown.get(name) ?? ""));
 }
 
 function apply(form) {
