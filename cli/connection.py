@@ -85,10 +85,11 @@ class Connection:
         *,
         method: str = "POST",
         parameters: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> bytes:
         """Send `data`, which is JSON already. Otherwise as `ask`."""
-        headers = {"Content-Type": "application/json"}
-        request = self._http.build_request(method, path, content=data, headers=headers, params=parameters)
+        all_headers = {"Content-Type": "application/json", **(headers or {})}
+        request = self._http.build_request(method, path, content=data, headers=all_headers, params=parameters)
         answer = await self._sent(request)
         if not answer.is_success:
             raise self._refusal(answer)

@@ -104,9 +104,19 @@ class ProfileApi:
         """An agent as a Python program. `RefusedError.code` is ``unknown_profile`` when none is stored."""
         return await self._connection.ask("GET", f"{_path(agent_id)}/script")
 
-    async def put(self, agent_id: str, profile: bytes, *, by: str) -> None:
-        """Store a profile, which is JSON already."""
-        await self._connection.send(_path(agent_id), profile, method="PUT", parameters={"by": by})
+    async def put(self, agent_id: str, profile: bytes, *, by: str, only_new: bool = False) -> None:
+        """Store a profile, which is JSON already.
+
+        Args:
+            only_new: Not over another one: then `RefusedError.code` is ``changed``.
+        """
+        await self._connection.send(
+            _path(agent_id),
+            profile,
+            method="PUT",
+            parameters={"by": by},
+            headers={"If-None-Match": "*"} if only_new else {},
+        )
 
     async def delete(self, agent_id: str) -> None:
         """Let the default profile apply again."""

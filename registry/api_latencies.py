@@ -20,12 +20,22 @@ MOST_BUCKETS = 400
 
 
 async def agent_latencies(
-    sessions: Sessions, agent_id: str, *, bucket: Bucket, buckets: int, now: datetime
+    sessions: Sessions,
+    agent_id: str,
+    *,
+    bucket: Bucket,
+    buckets: int,
+    now: datetime,
+    most: int = MOST_TIMES,
 ) -> AgentLatencies:
-    """Of the last `buckets` hours or days, this one included. Raises `StoreError`."""
+    """Of the last `buckets` hours or days, this one included. Raises `StoreError`.
+
+    Args:
+        most: How many turns, and sessions, are looked at: the last ones.
+    """
     since = bucket.start(now) - (buckets - 1) * bucket.span
-    turns, heard = await sessions.times(agent_id, since=since, limit=MOST_TIMES)
-    return await asyncio.to_thread(over_time, agent_id, turns, heard, bucket=bucket, since=since)
+    turns, heard = await sessions.times(agent_id, since=since, limit=most)
+    return await asyncio.to_thread(over_time, agent_id, turns, heard, bucket=bucket, since=since, most=most)
 
 
 def add_latencies(router: APIRouter, *, sessions: Sessions, utc: Callable[[], datetime]) -> None:

@@ -99,7 +99,7 @@ def add_profile_files(router: APIRouter, *, profiles: FileStore, utc: Callable[[
 
 _IMPORT: dict[str, Any] = {
     "tags": ["profiles"],
-    "responses": answers(ImportReport, 413),
+    "responses": answers(ImportReport, 412, 413),
     "openapi_extra": takes(Bundle),
 }
 

@@ -17,7 +17,7 @@ from registry.api_answers import Removed, json_response
 from registry.api_profile_files import FileStore, add_profile_files
 from registry.api_requests import WORDS, check_author, decode_body
 from registry.beats import read_body
-from registry.errors import BadRequestError, UnknownProfileError
+from registry.errors import BadRequestError, ChangedError, UnknownProfileError
 from registry.openapi import answers, takes
 from registry.profile_answers import ProfileView, RegisterBody
 from registry.profile_checks import parse_fields
@@ -39,6 +39,7 @@ class ProfileStore(FileStore, Protocol):
 
     def get(self, agent_id: str) -> ProfileRow | None: ...
     def put(self, row: ProfileRow) -> bool: ...
+    def add(self, row: ProfileRow) -> bool: ...
     def delete(self, agent_id: str) -> bool: ...
 
 
@@ -77,9 +78,13 @@ def add_profiles(router: APIRouter, *, profiles: ProfileStore, utc: Callable[[],
 
     add_profile_files(router, profiles=profiles, utc=utc)
 
-    async def store(agent_id: AgentId, profile: Profile, by: str) -> Response:
+    async def store(agent_id: AgentId, profile: Profile, by: str, *, only_new: bool = False) -> Response:
         row = ProfileRow(agent_id=agent_id, profile=profile, updated_at=utc(), updated_by=check_author(by))
-        is_new = await asyncio.to_thread(profiles.put, row)
+        is_new = await asyncio.to_thread(profiles.add if only_new else profiles.put, row)
+        if only_new and not is_new:
+            raise ChangedError(
+                f"agent {agent_id!r} has a profile already; choose another id, or delete that one"
+            )
         logger.info(
             "a profile is stored", extra={"action": "profile.put", "agent": agent_id, "is_new": is_new}
         )
@@ -122,10 +127,16 @@ def add_profiles(router: APIRouter, *, profiles: ProfileStore, utc: Callable[[],
         return script_response(agent_id, row.profile)
 
     @router.put(_PROFILE, **_stores(Profile))
-    async def put_profile(agent_id: _ProfileKey, request: Request, by: _By = "api") -> Response:
+    async def put_profile(
+        agent_id: _ProfileKey,
+        request: Request,
+        by: _By = "api",
+        if_none_match: Annotated[str, Header(description="`*` = only if none is stored yet.")] = "",
+    ) -> Response:
         """Store what an agent is. It counts for calls that begin from now on."""
         data = await read_body(request.receive, limit=MAX_PROFILE_BYTES)
-        return await store(agent_id, parse_fields(decode_body(data, dict[str, Any])), by)
+        profile = parse_fields(decode_body(data, dict[str, Any]))
+        return await store(agent_id, profile, by, only_new=if_none_match.strip() == "*")
 
     @router.delete(_PROFILE, tags=["profiles"], responses=answers(Removed, 404))
     async def delete_profile(agent_id: _ProfileKey) -> Response:
@@ -140,7 +151,7 @@ def _stores(body: type) -> dict[str, Any]:
     new = answers(ProfileView, status=201)
     return {
         "tags": ["profiles"],
-        "responses": {**answers(ProfileView, 413), **new},
+        "responses": {**answers(ProfileView, 412, 413), **new},
         "openapi_extra": takes(body),
     }
 

@@ -43,6 +43,13 @@ class UnknownSessionError(RegistryError):
     http_status = 404
 
 
+class ChangedError(RegistryError):
+    """What was to be changed is not what the caller has seen."""
+
+    code = "changed"
+    http_status = 412
+
+
 class UnknownProfileError(RegistryError):
     """None is stored, so the agent has the default one."""
 

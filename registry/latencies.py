@@ -126,6 +126,7 @@ def over_time(
     *,
     bucket: Bucket,
     since: datetime,
+    most: int = MOST_TIMES,
 ) -> AgentLatencies:
     """Latencies of an agent, in buckets.
 
@@ -133,6 +134,7 @@ def over_time(
         turns: Delays of turns, each with when it was said.
         first_audio: When sessions began, and the seconds until the agent was first heard in them.
         since: No bucket is older.
+        most: How many turns, and sessions, were asked for.
     """
     delays: defaultdict[datetime, list[Delays]] = defaultdict(list)
     heard: defaultdict[datetime, list[float]] = defaultdict(list)
@@ -148,5 +150,5 @@ def over_time(
         points=tuple(
             Point(at=at, latencies=latencies(delays[at], heard[at])) for at in sorted({*delays, *heard})
         ),
-        is_cut=len(turns) >= MOST_TIMES or len(first_audio) >= MOST_TIMES,
+        is_cut=len(turns) >= most or len(first_audio) >= most,
     )

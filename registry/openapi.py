@@ -83,6 +83,7 @@ _ERRORS = {
     403: "The request comes from a page of another site, or is addressed to another name of this machine.",
     404: "Nothing of that name is known.",
     409: "It is in no state for that.",
+    412: "It is not what the caller has seen, so nothing is written.",
     413: "The body is too large.",
     429: "Too many new agents came from this address.",
     502: "LiveKit is out of reach, or did not do it.",

@@ -1,8 +1,8 @@
 """Profiles as a file, for other registries and for keeping: written, and read with what each entry would do. Pure.
 
 A file is JSON: ``{"version": 1, "profiles": [{"agentId": "ada", "profile": {…}}, …]}``. A list of such entries, one
-of them alone, and a profile alone (as `roomkeeper profile show` prints it) are read too; the last one gets an id
-made of its name.
+of them alone, and profiles alone (as `roomkeeper profile show` prints one) are read too. A profile alone gets an id
+that is made of its name and that nobody has: it never takes the place of another one.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ from __future__ import annotations
 import enum
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeGuard
 
 import msgspec
 
 from registry.errors import BadRequestError
 from registry.profile_checks import choice_warnings, parse_fields
-from registry.profile_ids import slug
+from registry.profile_ids import free_id, slug
 from registry.session_records import ProfileRow
 from wire import AgentId, AgentIdError, Profile, parse_agent_id
 
@@ -56,6 +57,9 @@ class Entry:
     profile: Profile | None
     """None only for a broken one."""
 
+    seen: datetime | None = None
+    """When the profile that it replaces was stored; None for others."""
+
     error: str = ""
     """What is broken."""
 
@@ -78,7 +82,12 @@ def read_bundle(data: bytes, stored: Mapping[str, Profile]) -> list[Entry]:
     Raises:
         BadRequestError: The file as a whole cannot be used; where, and why.
     """
-    entries = [_entry(number, item, stored) for number, item in enumerate(_items(_parse(data)), start=1)]
+    items = list(enumerate(_items(_parse(data)), start=1))
+    taken = {*stored, *(item["agentId"] for _, item in items if _names_an_agent(item))}
+    entries = []
+    for number, item in items:
+        entries.append(_entry(number, item, stored, taken))
+        taken.add(entries[-1].agent_id)
     return _without_doubles(entries)
 
 
@@ -126,7 +135,11 @@ def _items(whole: object) -> Sequence[object]:
     return items
 
 
-def _entry(number: int, item: object, stored: Mapping[str, Profile]) -> Entry:
+def _names_an_agent(item: object) -> TypeGuard[dict[str, str]]:
+    return isinstance(item, dict) and isinstance(item.get("agentId"), str)
+
+
+def _entry(number: int, item: object, stored: Mapping[str, Profile], taken: Set[str]) -> Entry:
     agent_id, fields = _parts(item)
     shown = agent_id[:_SHOWN] if isinstance(agent_id, str) else ""
     broken = Entry(number=number, agent_id=shown, outcome=Outcome.BROKEN, profile=None)
@@ -136,7 +149,7 @@ def _entry(number: int, item: object, stored: Mapping[str, Profile]) -> Entry:
         )
     try:
         profile = parse_fields(fields)
-        known_id = slug(profile.name) if agent_id is None else parse_agent_id(agent_id)
+        known_id = _own_id(profile, stored, taken) if agent_id is None else parse_agent_id(agent_id)
     except (BadRequestError, AgentIdError) as error:
         return replace(broken, error=str(error))
     return Entry(
@@ -146,6 +159,12 @@ def _entry(number: int, item: object, stored: Mapping[str, Profile]) -> Entry:
         profile=profile,
         warnings=tuple(choice_warnings(profile)),
     )
+
+
+def _own_id(profile: Profile, stored: Mapping[str, Profile], taken: Set[str]) -> AgentId:
+    """For a profile alone: the one that its name stands for if that is this profile already, or a free one."""
+    wanted = slug(profile.name)
+    return wanted if stored.get(wanted) == profile else free_id(wanted, taken)
 
 
 def _parts(item: object) -> tuple[Any, object]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from registry.errors import ChangedError
 from registry.profile_bundle import Entry, Outcome, read_bundle
 from registry.session_records import ProfileRow
 
@@ -21,7 +23,7 @@ class ImportStore(Protocol):
     """What the database does for profiles. Blocks; raises `StoreError`."""
 
     def all(self) -> list[ProfileRow]: ...
-    def put_all(self, rows: Sequence[ProfileRow]) -> None: ...
+    def put_unless_changed(self, rows: Sequence[ProfileRow], seen: Mapping[str, datetime]) -> bool: ...
 
 
 async def preview(profiles: ImportStore, data: bytes) -> list[Entry]:
@@ -33,7 +35,14 @@ async def preview(profiles: ImportStore, data: bytes) -> list[Entry]:
     """
 
     def read() -> list[Entry]:
-        return read_bundle(data, {row.agent_id: row.profile for row in profiles.all()})
+        stored = {row.agent_id: row for row in profiles.all()}
+        entries = read_bundle(data, {agent_id: row.profile for agent_id, row in stored.items()})
+        return [
+            replace(entry, seen=stored[entry.agent_id].updated_at)
+            if entry.outcome is Outcome.REPLACES
+            else entry
+            for entry in entries
+        ]
 
     return await asyncio.to_thread(read)
 
@@ -41,16 +50,24 @@ async def preview(profiles: ImportStore, data: bytes) -> list[Entry]:
 async def store_entries(
     profiles: ImportStore, entries: Sequence[Entry], *, now: datetime, by: str
 ) -> list[ProfileRow]:
-    """Store those that are new or replace another one: all of them or, when the database fails, none.
+    """Store those that are new or replace another one: all of them or none.
 
     Returns:
         What was stored.
+
+    Raises:
+        ChangedError: A profile is not any more what the entry was compared with.
+        StoreError: The database fails.
     """
     rows = [
         ProfileRow(agent_id=entry.agent_id, profile=entry.profile, updated_at=now, updated_by=by)
         for entry in entries
         if entry.profile is not None and entry.outcome in STORED
     ]
-    await asyncio.to_thread(profiles.put_all, rows)
+    seen = {entry.agent_id: entry.seen for entry in entries if entry.seen is not None}
+    if not await asyncio.to_thread(profiles.put_unless_changed, rows, seen):
+        raise ChangedError(
+            "the stored profiles have changed in the meantime, and nothing was stored; look again at what it would do"
+        )
     logger.info("profiles are imported", extra={"action": "profile.import", "profiles": len(rows)})
     return rows

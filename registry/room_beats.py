@@ -13,7 +13,7 @@ from registry.fleet import Fleet
 from registry.records import Status
 from registry.status import STALLED, TIMED_OUT, Verdict, judge, lag_class
 from rooms.picture import Health, SessionSeen
-from wire import Beat, CallFacts, Kind, Said
+from wire import AgentIdError, Beat, CallFacts, Kind, Said, parse_agent_id
 
 _PER_ROOM = 8
 """Sessions of a room that are remembered: the latest."""
@@ -23,6 +23,9 @@ _ROOMS = 20_000
 
 _WAVERING = 5.0
 """Seconds that a beat may be late, and with it the end of a grace period that it tells of."""
+
+_EVERY_ONE = ""
+"""Instead of an agent id: workers that serve every agent."""
 
 OVER = (Health.GONE, Health.STOPPED)
 
@@ -41,9 +44,11 @@ class RoomBeats:
         self._rooms: OrderedDict[str, dict[str, SessionSeen]] = OrderedDict()  # room → incarnation → session
         self._by_row: dict[str, tuple[str, str]] = {}  # row id → room, incarnation
         self._joining: dict[str, dict[str, float]] = {}  # worker's row id → room → since
-        self._ready: dict[str, str] = {}  # worker's row id → incarnation that LiveKit has taken
+        self._ready: dict[
+            str, tuple[str, str]
+        ] = {}  # worker's row id → incarnation that LiveKit took, whom it serves
+        self._came_at: dict[str, float] = {}  # whom workers serve → when LiveKit has taken one
         self._workers: dict[str, set[str]] = {}  # machine → workers' row ids
-        self.worker_came_at = -math.inf
         self.on_room: Callable[[str], None] = _ignore
         """Called with a room of which something else is known now."""
 
@@ -76,9 +81,12 @@ class RoomBeats:
         first = self._first_seen.get(room, -math.inf)
         return max(since) if max(since) > first else None
 
-    @property
-    def knows_workers(self) -> bool:
-        return bool(self._ready)
+    def worker_came_at(self, agent_id: str | None) -> float:
+        return max(self._came_at.get(served, -math.inf) for served in _served_for(agent_id))
+
+    def knows_workers(self, agent_id: str | None) -> bool:
+        wanted = _served_for(agent_id)
+        return any(served in wanted for _, served in self._ready.values())
 
     def worker_on(self, machine: str | None) -> Agent | None:
         """A worker that can be asked now about processes of a machine (see `wire.Beat`); None = there is none."""
@@ -113,6 +121,9 @@ class RoomBeats:
         for room in self._joining.pop(row_id, {}):
             self.on_room(room)
         self._ready.pop(row_id, None)
+        served = _served_by(row_id)
+        if served != _EVERY_ONE and served not in {other for _, other in self._ready.values()}:
+            self._came_at.pop(served, None)
         for machine, row_ids in list(self._workers.items()):
             row_ids.discard(row_id)
             if not row_ids:
@@ -140,12 +151,12 @@ class RoomBeats:
         self._joining[row_id] = new
         for room in old.keys() ^ new.keys():
             self.on_room(room)
-        is_ready = is_heard and beat.takes_jobs is True
+        is_ready, taken = is_heard and beat.takes_jobs is True, (beat.incarnation, _served_by(row_id))
         if not is_ready:
             self._ready.pop(row_id, None)
-        elif self._ready.get(row_id) != beat.incarnation:
-            self._ready[row_id] = beat.incarnation
-            self.worker_came_at = now
+        elif self._ready.get(row_id) != taken:
+            self._ready[row_id] = taken
+            self._came_at[taken[1]] = now
             self.on_worker()
 
     def _session_changed(self, agent: Agent, call: CallFacts) -> None:
@@ -258,6 +269,25 @@ def _own_verdict(agent: Agent, fleet: Fleet) -> Verdict:
 def _agent_id(beat: Beat) -> str:
     """A session's row is named after its agent, and its room where that has another name."""
     return beat.agent_id.partition("@")[0]
+
+
+def _served_by(row_id: str) -> str:
+    """The one agent whose rooms a worker serves, which is somebody's script; `_EVERY_ONE` for a usual worker.
+
+    Such a worker's row is called ``<worker>/<agent id>`` (`session.own_agent`), and ``…~1a2b`` where another one has
+    that name.
+    """
+    worker, _, served = row_id.partition("~")[0].rpartition("/")
+    if not worker:
+        return _EVERY_ONE
+    try:
+        return parse_agent_id(served)
+    except AgentIdError:
+        return _EVERY_ONE
+
+
+def _served_for(agent_id: str | None) -> tuple[str, ...]:
+    return (_EVERY_ONE,) if agent_id is None else (_EVERY_ONE, agent_id)
 
 
 def _ignore(_: str) -> None:

@@ -11,13 +11,15 @@ from rooms.picture import SessionSeen
 class Beats(Protocol):
     """From memory: quick, and called often. Moments are of the keeper's monotonic clock."""
 
-    @property
-    def worker_came_at(self) -> float:
-        """When a worker last said that LiveKit has taken it; -inf = never."""
+    def worker_came_at(self, agent_id: str | None) -> float:
+        """When a worker that serves this agent last said that LiveKit has taken it; -inf = none has.
 
-    @property
-    def knows_workers(self) -> bool:
-        """A worker beats here."""
+        Args:
+            agent_id: None = nobody knows whose room it is: those count that serve every agent.
+        """
+
+    def knows_workers(self, agent_id: str | None) -> bool:
+        """A worker beats here that serves this agent, likewise."""
 
     def sessions_in(self, room: str) -> Sequence[SessionSeen]:
         """Those that say that they are in this room, and those that did not long ago; newest last."""

@@ -296,10 +296,12 @@ def _trouble(look: _Look) -> str | None:
     attempts = picture.attempts
     in_vain = attempts.n if look.now >= attempts.last_at + limits.dispatch_timeout else attempts.n - 1
     if in_vain >= limits.tries:
-        return (
-            f"a human is there, and no agent came although {in_vain} were asked for: "
+        hint = (
             "is a worker registered with LiveKit, and not full?"
+            if picture.knows_workers
+            else "no worker that takes its jobs beats to this registry"
         )
+        return f"a human is there, and no agent came although {in_vain} were asked for: {hint}"
     if look.now < _rests_until(look):
         return f"{len(picture.losses)} agents were lost here one after the other; see the worker's log"
     if not look.agents and look.now >= (since := _without_since(look)) + limits.trouble_after:

@@ -123,8 +123,9 @@ def _facts(
     if picture.attempts.n:
         text = f"asked for in vain so far: {picture.attempts.n}"
         yield FactView(at=date_of(picture.attempts.last_at), source="keeper", text=text, is_bad=True)
-    if room is not None and room.humans and not agents and math.isinf(picture.worker_came_at):
-        text = "no worker beats to this registry and says that LiveKit has taken it"
+    is_served = picture.knows_workers and not math.isinf(picture.worker_came_at)
+    if room is not None and room.humans and not agents and not is_served:
+        text = "no worker beats to this registry that takes its jobs and that LiveKit has taken"
         yield FactView(at=None, source="worker", text=text, is_bad=True)
 
 

@@ -172,11 +172,11 @@ class Tending:
             attempts=memory.attempts,
             asked=memory.asked,
             told_to_leave=memory.told_to_leave,
-            worker_came_at=self._beats.worker_came_at,
+            worker_came_at=self._beats.worker_came_at(agent_id),
             losses=tuple(memory.losses),
             vanished=memory.vanished,
             vanished_at=memory.vanished_at,
-            knows_workers=self._beats.knows_workers,
+            knows_workers=self._beats.knows_workers(agent_id),
         )
 
     def show(self, memory: Memory) -> None:

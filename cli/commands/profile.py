@@ -122,7 +122,10 @@ def import_file(
     only_valid: Annotated[bool, typer.Option("--only-valid", help="Leave out what is broken.")] = False,
     url: Url = None,
 ) -> None:
-    """Store the profiles of a file over those that are there. With a broken one among them, none."""
+    """Store the profiles of a file over those that are there. With a broken one among them, none.
+
+    A profile alone, without an agent id, gets an id that nobody has.
+    """
     data = _data(file)
     asyncio.run(_import(open_client(context, url), data, dry_run=dry_run, only_valid=only_valid))
 
@@ -147,17 +150,14 @@ async def _duplicate(client: Client, agent_id: str, new_id: str) -> None:
             stored = await client.profiles.get(agent_id)
         except RefusedError as error:
             raise _named(error, agent_id) from error
-        # Asked first: a copy never takes the place of another profile.
         try:
-            await client.profiles.get(new_id)
+            await client.profiles.put(new_id, bytes(stored.profile), by=who(), only_new=True)
         except RefusedError as error:
-            if error.code != "unknown_profile":
+            if error.code != "changed":
                 raise
-        else:
             raise CommandError(
                 f"{new_id!r} has a profile already; choose another id, or delete that one first"
-            )
-        await client.profiles.put(new_id, bytes(stored.profile), by=who())
+            ) from error
     typer.echo(f"the profile of {one_line(agent_id)} is stored for {one_line(new_id)} too")
 
 

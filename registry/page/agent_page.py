@@ -12,7 +12,7 @@ from registry.errors import NoLineError, UnknownAgentError
 from registry.page import flash
 from registry.page.acts import possible
 from registry.page.answers import large_html, see
-from registry.page.latency_part import LatencyPart, latency_part
+from registry.page.latency_part import LatencyPart, LatencyParts
 from registry.page.profile_part import ProfilePart, profile_id, profile_part
 from registry.page.queries import parse_id
 from registry.records import Change
@@ -35,6 +35,7 @@ def agent_router(registry: Registry) -> APIRouter:
     page that changes.
     """
     router = APIRouter(include_in_schema=False)
+    parts = LatencyParts(registry.sessions, clock=registry.fleet.clock)
 
     @router.get("/agents/{agent_id:path}")
     async def agent_page(request: Request, agent_id: str) -> Response:
@@ -45,7 +46,8 @@ def agent_router(registry: Registry) -> APIRouter:
             return await large_html("agent_live.html", await _live_values(registry, request, agent_id))
         whose = profile_id(agent_id, registry.fleet.find(agent_id))
         part = None if whose is None else await profile_part(registry, whose)
-        latencies = None if whose is None else await latency_part(registry, request, whose)
+        wanted = request.query_params.get("latencies", "")
+        latencies = None if whose is None else await parts.of(whose, wanted)
         return await _page(registry, request, agent_id, part, latencies)
 
     return router

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from registry.page.profile_form import Typed, blank, parse_profile_form, typed
 from registry.page.queries import moment_text
@@ -32,6 +33,11 @@ _TRIES = 5
 _CHANGED_MEANWHILE = (
     "Somebody else has changed this profile in the meantime. What you typed is still here; save again to write it "
     "over theirs."
+)
+
+_CHANGED_BEFORE_DELETING = (
+    "Somebody else has changed this profile in the meantime, so it is not deleted. What is stored now is shown here; "
+    "delete again if you mean that one too."
 )
 
 
@@ -127,23 +133,39 @@ async def change(registry: Registry, agent_id: AgentId, values: Mapping[str, str
     form = await stored_form(registry, agent_id)
     profiles = registry.store.profiles
     try:
-        if values.get("act") == "delete":
-            await asyncio.to_thread(profiles.delete, agent_id)
-            logger.info("a profile is deleted", extra={"action": "profile.delete", "agent": agent_id})
-            return f"The profile of {agent_id} is deleted. From its next call on the default one counts."
         if form.trouble:
-            return replace(form, typed=_as_typed(values))
+            return form if values.get("act") == "delete" else replace(form, typed=_as_typed(values))
+        if values.get("act") == "delete":
+            return await _delete(registry, form, values)
+        is_seen = values.get("seen", "") == form.seen
         profile = parse_profile_form(values, None if form.stored is None else form.stored.profile)
         if isinstance(profile, Typed):
-            return replace(form, typed=profile)
-        if values.get("seen", "") != form.seen:
-            return replace(form, typed=_as_typed(values), trouble=_CHANGED_MEANWHILE)
-        await asyncio.to_thread(profiles.put, _row(registry, agent_id, profile, by=parse_name(values)))
+            # Told now: the form that comes back is made of theirs, so the next one would not be told.
+            return replace(form, typed=profile, trouble="" if is_seen else _CHANGED_MEANWHILE)
+        row = _row(registry, agent_id, profile, by=parse_name(values))
+        seen: dict[str, datetime] = {} if form.stored is None else {agent_id: form.stored.updated_at}
+        if not is_seen or not await asyncio.to_thread(profiles.put_unless_changed, [row], seen):
+            now = await stored_form(registry, agent_id)
+            return replace(now, typed=_as_typed(values), trouble=now.trouble or _CHANGED_MEANWHILE)
     except StoreError as error:
         trouble = f"The profile cannot be written now: {error}."
         return replace(form, typed=_as_typed(values), trouble=trouble)
     logger.info("a profile is stored", extra={"action": "profile.put", "agent": agent_id, "is_new": False})
     return f"The profile of {agent_id} is saved. It counts from its next call on."
+
+
+async def _delete(registry: Registry, form: ProfileForm, values: Mapping[str, str]) -> str | ProfileForm:
+    """May be asked for twice. Raises `StoreError`."""
+    agent_id = form.agent_id
+    if form.stored is not None:
+        is_seen = values.get("seen", "") == form.seen
+        if not is_seen or not await asyncio.to_thread(
+            registry.store.profiles.delete, agent_id, seen=form.stored.updated_at
+        ):
+            now = await stored_form(registry, AgentId(agent_id))
+            return replace(now, trouble=now.trouble or _CHANGED_BEFORE_DELETING)
+        logger.info("a profile is deleted", extra={"action": "profile.delete", "agent": agent_id})
+    return f"The profile of {agent_id} is deleted. From its next call on the default one counts."
 
 
 async def _add(

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Message
 
 from registry.beats import read_body
-from registry.errors import BadRequestError, RegistryError
+from registry.errors import BadRequestError, ChangedError, RegistryError
 from registry.page import act_answers, flash
 from registry.page.answers import large_html, see
 from registry.page.login import is_secure
@@ -77,6 +77,9 @@ def profile_import_router(registry: Registry) -> APIRouter:
                     now=registry.fleet.clock.utc(),
                     by=parse_name({"by": wanted.by}),
                 )
+            except ChangedError:
+                trouble = _CHANGED_MEANWHILE
+                entries = await preview(registry.store.profiles, wanted.data)
             except StoreError as error:
                 trouble = f"Nothing was stored: {error}."
             else:
@@ -113,7 +116,7 @@ def _done(request: Request, wanted: _Import, n_stored: int) -> Response:
 
 def _digest(entries: Sequence[Entry]) -> str:
     """Another one when an entry would do something else."""
-    outcomes = "\n".join(f"{entry.agent_id} {entry.outcome.value}" for entry in entries)
+    outcomes = "\n".join(f"{entry.agent_id} {entry.outcome.value} {entry.seen}" for entry in entries)
     return hashlib.sha256(outcomes.encode("utf-8", "replace")).hexdigest()[:16]
 
 

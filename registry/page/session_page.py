@@ -10,12 +10,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from registry.errors import UnknownSessionError
 from registry.latencies import MEASURED
 from registry.page import session_words
 from registry.page.answers import see
 from registry.page.session_answers import answer
 from registry.running import Registry
-from registry.session_records import EventRow, SessionRow, TurnRow
+from registry.session_records import Record, TurnRow
 from registry.session_views import latencies_of
 from registry.store import StoreError
 from registry.timeline import since, span_of, timeline
@@ -36,31 +37,33 @@ def session_router(registry: Registry) -> APIRouter:
         if not session_id:
             return see("/sessions")
         values: dict[str, object] = {"session_id": session_id, "session": None, "turns": (), "trouble": ""}
-        sessions = registry.store.sessions
         try:
-            session, turns, events = await asyncio.gather(
-                asyncio.to_thread(sessions.get, session_id),
-                asyncio.to_thread(sessions.turns, session_id, limit=MOST_TURNS),
-                asyncio.to_thread(sessions.events, session_id),
-            )
+            record = await registry.sessions.record(session_id)
+            turns = await _shown(registry, record)
         except StoreError as error:
             return await answer(registry, request, "session", {**values, "trouble": str(error)})
-        if session is None:
+        except UnknownSessionError:
             return await answer(registry, request, "session", values, status=404)
-        values |= {"session": session, "turns": turns, "is_cut": len(turns) >= MOST_TURNS}
+        values |= {"session": record.row, "turns": turns, "is_cut": len(turns) >= MOST_TURNS}
         # Some milliseconds for a long session, for which no beat should wait.
-        record = await asyncio.to_thread(_record, registry, session, turns, events)
-        return await answer(registry, request, "session", values | record)
+        more = await asyncio.to_thread(_more, registry, record, turns)
+        return await answer(registry, request, "session", values | more)
 
     return router
 
 
-def _record(
-    registry: Registry, session: SessionRow, turns: Sequence[TurnRow], events: Sequence[EventRow]
-) -> dict[str, object]:
-    """What the page shows besides the words."""
+async def _shown(registry: Registry, record: Record) -> Sequence[TurnRow]:
+    """The last turns, also of sessions that this one went on with."""
+    if record.row.resumes is None or len(record.turns) >= MOST_TURNS:
+        return record.turns[-MOST_TURNS:]
+    return await asyncio.to_thread(registry.store.sessions.turns, record.row.id, limit=MOST_TURNS)
+
+
+def _more(registry: Registry, record: Record, turns: Sequence[TurnRow]) -> dict[str, object]:
+    """What the page shows besides the words. Times are of the whole session, as in the API and on the command line."""
+    session, events = record.row, record.events
     own = [turn for turn in turns if turn.session_id == session.id]
-    waits = latencies_of(session, own)
+    waits = latencies_of(session, record.turns)
     export = f"/api/sessions/{quote(session.id, safe='')}/transcript?format="
     return {
         "timeline": timeline(session, own, events, now=registry.fleet.clock.utc()),

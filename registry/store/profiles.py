@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from registry.session_records import ProfileRow
+from registry.store.moments import MOMENT
 from registry.store.session_rows import profile_from, profile_values
 from registry.store.tables import PROFILES, read
 from registry.store.texts import storable
@@ -16,8 +18,15 @@ _AGENT = PROFILES.c.agentId == sa.bindparam("agent")
 _ALL = read(PROFILES).order_by(PROFILES.c.agentId)
 _GET = read(PROFILES).where(_AGENT)
 _DELETE = sa.delete(PROFILES).where(_AGENT)
+_SEEN = PROFILES.c.updatedAt == sa.bindparam("seen", type_=MOMENT)
+_DELETE_SEEN = _DELETE.where(_SEEN)
+_LOCK_SEEN = sa.update(PROFILES).where(_AGENT, _SEEN).values(updatedBy=PROFILES.c.updatedBy)
 _IDS = sa.select(PROFILES.c.agentId)
 _GROUPS = sa.select(PROFILES.c.agentId, PROFILES.c.profile["group"].as_string().label("group"))
+
+
+class _ChangedError(Exception):
+    """A profile is not the one that was seen; what was written of the others is undone."""
 
 
 class Profiles:
@@ -55,11 +64,23 @@ class Profiles:
         self.n_changes += 1
         return is_new
 
-    def put_all(self, rows: Sequence[ProfileRow]) -> None:
-        """Write all of them or none. Durable afterwards."""
-        if rows:
-            storing(self._put_all, rows)
-            self.n_changes += 1
+    def put_unless_changed(self, rows: Sequence[ProfileRow], seen: Mapping[str, datetime]) -> bool:
+        """Write all of them, unless somebody else has changed one of these profiles. Durable afterwards.
+
+        Args:
+            seen: When those of them that were there were stored, by agent id. The others were not there.
+
+        Returns:
+            Whether they are written; otherwise nothing has happened.
+        """
+        if not rows:
+            return True
+        try:
+            storing(lambda some: self._put_unless_changed(some, seen), rows)
+        except _ChangedError:
+            return False
+        self.n_changes += 1
+        return True
 
     def add(self, row: ProfileRow) -> bool:
         """Write it where none is. Durable afterwards. Returns whether none was; otherwise nothing has happened."""
@@ -67,10 +88,16 @@ class Profiles:
         self.n_changes += 1
         return is_new
 
-    def delete(self, agent_id: str) -> bool:
-        """May be called twice. Returns whether there was one."""
+    def delete(self, agent_id: str, *, seen: datetime | None = None) -> bool:
+        """May be called twice. Returns whether there was one.
+
+        Args:
+            seen: Only the one that was stored then; None = whichever there is.
+        """
+        wanted = _DELETE if seen is None else _DELETE_SEEN
+        values = {"agent": storable(agent_id), "seen": seen}
         with self._transactions.write() as connection:
-            was_there = connection.execute(_DELETE, {"agent": storable(agent_id)}).rowcount > 0
+            was_there = connection.execute(wanted, values).rowcount > 0
         self.n_changes += 1
         return was_there
 
@@ -83,9 +110,22 @@ class Profiles:
             database.upsert(connection, PROFILES, values)
             return False
 
-    def _put_all(self, rows: Sequence[ProfileRow]) -> None:
+    def _put_unless_changed(self, rows: Sequence[ProfileRow], seen: Mapping[str, datetime]) -> None:
+        database = self._transactions.database
+        seen_at = {storable(agent_id): at for agent_id, at in seen.items()}
+        old = [row for row in rows if storable(row.agent_id) in seen_at]
+        new = [profile_values(row) for row in rows if storable(row.agent_id) not in seen_at]
         with self._transactions.write() as connection:
-            self._transactions.database.upsert(connection, PROFILES, [profile_values(row) for row in rows])
+            if new and database.add_missing(connection, PROFILES, new) < len(new):
+                raise _ChangedError
+            for row in old:
+                # Locks the row until the end of the transaction, if it is still the one that was seen.
+                agent_id = storable(row.agent_id)
+                values = {"agent": agent_id, "seen": seen_at[agent_id]}
+                if not connection.execute(_LOCK_SEEN, values).rowcount:
+                    raise _ChangedError
+            if old:
+                database.upsert(connection, PROFILES, [profile_values(row) for row in old])
 
     def _add(self, rows: Sequence[ProfileRow]) -> bool:
         values = [profile_values(row) for row in rows]

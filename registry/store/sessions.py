@@ -73,10 +73,23 @@ _OF_AGENT = (
     SESSIONS.c.startedAt >= sa.bindparam("at"),
 )
 _MOST = sa.bindparam("most", type_=sa.Integer)
+_newest_first = (
+    sa.select(
+        SESSIONS.c.id,
+        (sa.func.sum(SESSIONS.c.nTurns).over(order_by=(SESSIONS.c.startedAt.desc(), SESSIONS.c.id)))
+        .op("-")(SESSIONS.c.nTurns)
+        .label("newer"),  # turns of sessions that began later
+    )
+    .where(*_OF_AGENT)
+    .subquery("newest_first")
+)
 _TIMES = (
     sa.select(TURNS.c.at, sa.cast(TURNS.c.delays, sa.Text))
-    .join(SESSIONS, SESSIONS.c.id == TURNS.c.sessionId)
-    .where(*_OF_AGENT, TURNS.c.delays.is_not(None))
+    # Of those sessions only that may be needed: a busy agent has a hundred times as many turns as are asked for.
+    .where(
+        TURNS.c.sessionId.in_(sa.select(_newest_first.c.id).where(_newest_first.c.newer < 3 * _MOST)),
+        TURNS.c.delays.is_not(None),
+    )
     .order_by(TURNS.c.at.desc())
     .limit(_MOST)
 )
@@ -214,7 +227,8 @@ class Sessions:
         """What was measured in an agent's sessions that began at `since` or later: the last ones, newest first.
 
         Args:
-            limit: How many at most, of turns and of sessions.
+            limit: How many at most, of turns and of sessions. Looked for in the last sessions, as far back as there are
+                three times as many turns: most turns are measured, and reading all would take seconds.
 
         Returns:
             The delays of turns, and of sessions when they began with the seconds until the agent was first heard.

@@ -156,6 +156,14 @@ TURNS = sa.Table(
     sa.Column("delays", JSON_OBJECT),
 )
 
+# For the prune, which looks for texts that are still there: most turns that are kept for long have none any more.
+sa.Index(
+    "session_turns_kept",
+    TURNS.c.sessionId,
+    postgresql_where=TURNS.c.isKept.is_(True),
+    sqlite_where=TURNS.c.isKept.is_(True),
+)
+
 EVENTS = sa.Table(
     "session_events",
     METADATA,

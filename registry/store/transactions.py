@@ -80,14 +80,18 @@ class Transactions:
         conditions: Sequence[sa.ColumnElement[bool]],
     ) -> int:
         some = sa.select(*key).where(*conditions).limit(_PRUNE_PORTION)
-        # The conditions again, because a row may change after it was selected.
-        statement = statement.where(sa.tuple_(*key).in_(some), *conditions)
         n_rows = 0
         while True:
+            # Looked for by a reader: many rows may have to be looked through, and a writer would keep others out.
+            with self.read() as connection:
+                keys = [tuple(row) for row in connection.execute(some)]
+            if not keys:
+                return n_rows
             with self.write() as connection:
-                n_changed = connection.execute(statement).rowcount
-            n_rows += n_changed
-            if n_changed < _PRUNE_PORTION:
+                # The conditions again, because a row may change after it was selected.
+                these = statement.where(sa.tuple_(*key).in_(keys), *conditions)
+                n_rows += connection.execute(these).rowcount
+            if len(keys) < _PRUNE_PORTION:
                 return n_rows
             time.sleep(_PRUNE_PAUSE)
 

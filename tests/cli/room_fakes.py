@@ -146,6 +146,13 @@ class FakeHouse(FakeRegistry):
 
     ready: httpx.Response = field(default_factory=lambda: httpx.Response(200, text="ready"))
 
+    if_none_match: str = ""
+    """Header of the last request."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.if_none_match = request.headers.get("If-None-Match", "")
+        return await super().handle_async_request(request)
+
     def add_rooms(self, *rooms: dict[str, Any]) -> None:
         self.rooms |= {room["name"]: room for room in rooms}
 
@@ -242,6 +249,8 @@ class FakeHouse(FakeRegistry):
     def _about_profile(
         self, method: str, agent_id: str, body: dict[str, Any], *, is_script: bool
     ) -> httpx.Response:
+        if method == "PUT" and agent_id in self.profiles and self.if_none_match == "*":
+            return error_answer(412, "changed", f"agent {agent_id!r} has a profile already")
         if method == "PUT":
             self.profiles[agent_id] = body
         elif agent_id not in self.profiles:

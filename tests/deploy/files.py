@@ -10,6 +10,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]  # its stubs are a package of their own
 
 from config import Settings, cache_folder
+from config.provider_list import PROVIDERS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -27,6 +28,15 @@ SECRETS = frozenset(
         "OPENAI_API_KEY",
     }
 )
+
+PROVIDERS_KEYS = frozenset(
+    key
+    for provider in PROVIDERS.values()
+    for way in provider.ways.values()
+    for group in way.keys
+    for key in group
+)
+"""Names in the environment that plugins of providers know."""
 
 LEAVING_SECONDS = 12
 """What a worker takes at most after DRAIN_TIMEOUT: ten seconds for the calls that are left, then its goodbye."""

@@ -16,6 +16,7 @@ from config import Settings
 from tests.deploy.files import (
     DEPLOY,
     LEAVING_SECONDS,
+    PROVIDERS_KEYS,
     SECRETS,
     SETTINGS,
     read_yaml,
@@ -100,7 +101,18 @@ def test_a_service_has_known_parts_and_a_pinned_image(name: str) -> None:
 
 @pytest.mark.parametrize(("service", "variable"), list(environments()))
 def test_every_variable_that_is_set_is_one_that_somebody_reads(service: str, variable: str) -> None:
-    assert variable in NAMES_OF_OTHERS.get(service, SETTINGS)
+    ours = SETTINGS | PROVIDERS_KEYS if service == "worker" else SETTINGS
+    assert variable in NAMES_OF_OTHERS.get(service, ours)
+
+
+def test_the_worker_can_have_the_keys_of_every_provider() -> None:
+    needs_more = {
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "GOOGLE_GENAI_USE_VERTEXAI",
+        "GOOGLE_CLOUD_PROJECT",
+    }  # a file
+    other_ways = {"AZURE_SPEECH_HOST", "DEEPGRAM_BASE_URL", "OPENAI_BASE_URL"}  # instead of a key
+    assert set(SERVICES["worker"]["environment"]) >= PROVIDERS_KEYS - needs_more - other_ways
 
 
 @pytest.mark.parametrize("missing", FILLED_IN)
@@ -125,7 +137,9 @@ def test_the_example_asks_for_whatever_must_be_filled_in() -> None:
     example = dict(line.split("=", 1) for line in lines)
     wanted = set(re.findall(r"\$\{(\w+)", FILE.read_text())) - {"ROOMKEEPER_VERSION"}
     assert set(example) == wanted
-    assert [name for name, value in example.items() if value and name in SECRETS] == [], "no secrets here"
+    assert [name for name, value in example.items() if value and name in SECRETS | PROVIDERS_KEYS] == [], (
+        "no secrets here"
+    )
 
 
 def test_the_worker_is_not_killed_before_its_calls_have_left() -> None:

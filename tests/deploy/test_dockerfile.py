@@ -61,6 +61,47 @@ def test_weights_are_fetched_by_what_was_copied_before() -> None:
     assert set(done.stdout.split()) & ours <= copied
 
 
+def ran(folder: Path, instruction: str, **arguments: str) -> list[str]:
+    """What `uv` is asked for by a RUN, where it and Python do nothing."""
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    for name, text in {"uv": '#!/bin/sh\necho "$@" >> asked\n', ".venv/bin/python": "#!/bin/sh\n"}.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    command = re.sub(r"^RUN( --\S+)*", "", instruction)
+    environment = {"PATH": f"{folder}:/usr/bin:/bin", **arguments}
+    subprocess.run(["/bin/sh", "-c", command], cwd=folder, env=environment, timeout=20, check=True)
+    return (folder / "asked").read_text().splitlines()
+
+
+SYNCS = [line for line in INSTRUCTIONS if "uv sync" in line]
+
+
+@pytest.mark.parametrize("instruction", SYNCS, ids=["packages", "project"])
+@pytest.mark.parametrize(
+    ("arguments", "extras"),
+    [
+        ({}, ["postgres"]),
+        ({"LOCAL_MODELS": "yes"}, ["postgres", "local"]),
+        ({"LOCAL_MODELS": "", "EXTRAS": "voices tools"}, ["postgres", "voices", "tools"]),
+    ],
+    ids=["nothing", "models", "extras"],
+)
+def test_the_image_has_the_extras_that_are_asked_for(
+    tmp_path: Path, instruction: str, arguments: dict[str, str], extras: list[str]
+) -> None:
+    (asked,) = ran(tmp_path, instruction, **arguments)
+    assert re.findall(r"--extra=(\S+)", asked) == extras
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(extras) <= set(known)
+
+
+def test_plugins_are_installed_after_the_last_sync_which_would_remove_them(tmp_path: Path) -> None:
+    _, *plugins = ran(tmp_path, SYNCS[-1], PLUGINS="livekit-plugins-anthropic~=1.8.9 b")
+    assert plugins == [
+        f"pip install --python .venv/bin/python {name}" for name in ("livekit-plugins-anthropic~=1.8.9", "b")
+    ]
+
+
 def test_it_does_not_run_as_root() -> None:
     users = [line.split()[1] for line in LAST_STAGE if line.startswith("USER ")]
     assert users

@@ -73,6 +73,13 @@ async def test_what_is_exported_can_be_imported(client: httpx.AsyncClient) -> No
     assert again.json()["stored"] == 0
 
 
+async def test_a_profile_alone_never_takes_the_place_of_another_one(client: httpx.AsyncClient) -> None:
+    await put(client, "ada", name="Ada")
+    done = await client.post("/api/profiles/import", content=json.dumps({"name": "Ada", "prompt": "mine"}))
+    assert [(one["agentId"], one["outcome"]) for one in done.json()["entries"]] == [("ada-2", "new")]
+    assert ids(await client.get("/api/profiles")) == ["ada", "ada-2"]
+
+
 async def test_with_a_broken_entry_nothing_is_stored_unless_that_is_asked_for(
     client: httpx.AsyncClient,
 ) -> None:

@@ -55,6 +55,15 @@ async def test_a_profile_is_stored_changed_and_deleted(client: httpx.AsyncClient
     assert code(await client.get(PATH)) == (404, "unknown_profile")
 
 
+async def test_a_profile_may_be_stored_only_where_none_is(client: httpx.AsyncClient) -> None:
+    only_new = {"If-None-Match": "*"}
+    assert (await client.put(PATH, json=a_profile(), headers=only_new)).status_code == 201
+    refused = await client.put(PATH, json=a_profile(prompt="other"), headers=only_new)
+    assert code(refused) == (412, "changed")
+    assert "has a profile already" in message(refused)
+    assert (await client.get(PATH)).json()["profile"]["prompt"] == "You are Bo."
+
+
 async def test_an_agent_is_registered_with_its_profile(client: httpx.AsyncClient) -> None:
     body = {"agentId": "7", "profile": DEFAULT_PROFILE.model_dump(mode="json"), "by": "ann"}
     first = await client.post("/api/agents/register", json=body)

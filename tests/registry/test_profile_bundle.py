@@ -53,6 +53,18 @@ def test_lists_entries_and_profiles_alone_are_read_too() -> None:
     assert outcomes(read_bundle(b"\xef\xbb\xbf" + json.dumps(entry("a")).encode(), {})) == [("a", "new")]
 
 
+def test_a_profile_alone_never_takes_the_place_of_another_one() -> None:
+    alone = {"prompt": "mine", "name": "Ada"}
+    data = json.dumps([alone, entry("ada-3"), alone | {"prompt": "mine too"}]).encode()
+    assert outcomes(read_bundle(data, {"ada": ADA, "ada-2": ADA})) == [
+        ("ada-4", "new"),
+        ("ada-3", "new"),
+        ("ada-5", "new"),
+    ]
+    same = Profile(name="Ada", prompt="mine")
+    assert outcomes(read_bundle(json.dumps(alone).encode(), {"ada": same})) == [("ada", "same")]
+
+
 @pytest.mark.parametrize(
     ("item", "words"),
     [

@@ -14,22 +14,24 @@ from wire import Joining, Said
 
 pytestmark = [pytest.mark.looptime, pytest.mark.timeout(3)]
 
+AGENT = "7"
+
 
 async def test_a_worker_that_livekit_has_taken_is_told_once() -> None:
     async with play() as p:
-        assert p.beats.worker_came_at == -math.inf
+        assert p.beats.worker_came_at(AGENT) == -math.inf
         p.worker(takes_jobs=False)
         assert p.workers == 0
         await asyncio.sleep(3)
         p.worker()
-        assert (p.workers, p.beats.worker_came_at) == (1, p.now)
+        assert (p.workers, p.beats.worker_came_at(AGENT)) == (1, p.now)
         await asyncio.sleep(3)
         p.worker()
         p.worker(cpu=5.0)
         assert p.workers == 1
         p.worker(takes_jobs=False)
         p.worker()
-        assert (p.workers, p.beats.worker_came_at) == (2, p.now)
+        assert (p.workers, p.beats.worker_came_at(AGENT)) == (2, p.now)
 
 
 async def test_another_process_of_the_worker_is_another_worker() -> None:
@@ -88,24 +90,54 @@ async def test_the_jobs_of_a_worker_that_is_not_heard_are_not_waited_for(
         line = Line()
         agent = p.worker(Joining(room=ROOM), line=line)
         assert p.beats.worker_on("this") is agent
-        assert p.beats.knows_workers
+        assert p.beats.knows_workers(AGENT)
         ends(p, agent, line)
         assert p.beats.joining_since(ROOM) is None
-        assert not p.beats.knows_workers
+        assert not p.beats.knows_workers(AGENT)
         assert p.rooms[-1] == ROOM
 
 
 async def test_workers_are_known_while_livekit_has_taken_one() -> None:
     async with play() as p:
-        assert not p.beats.knows_workers
+        assert not p.beats.knows_workers(AGENT)
         p.session()
         p.worker(takes_jobs=False)
-        assert not p.beats.knows_workers
+        assert not p.beats.knows_workers(AGENT)
         p.worker()
         p.worker(row="other", takes_jobs=False)
-        assert p.beats.knows_workers
+        assert p.beats.knows_workers(AGENT)
         p.worker(takes_jobs=False)
-        assert not p.beats.knows_workers
+        assert not p.beats.knows_workers(AGENT)
+
+
+@pytest.mark.parametrize("row", ["worker-north/ada", "w/x/ada", "worker-north/ada~1a2b"])
+async def test_a_worker_that_is_one_agent_counts_for_its_rooms_only(row: str) -> None:
+    async with play() as p:
+        await asyncio.sleep(1)
+        p.worker(row=row)
+        assert p.workers == 1
+        assert p.beats.knows_workers("ada")
+        assert p.beats.worker_came_at("ada") == p.now
+        for other in (AGENT, None):
+            assert not p.beats.knows_workers(other)
+            assert p.beats.worker_came_at(other) == -math.inf
+        since = p.now
+        await asyncio.sleep(1)
+        p.worker(row="worker-north")
+        assert p.beats.knows_workers(AGENT)
+        assert p.beats.knows_workers(None)
+        assert p.beats.worker_came_at(AGENT) == p.beats.worker_came_at("ada") == p.now
+        assert since < p.now
+        p.worker(row="worker-north", takes_jobs=False)
+        p.worker(row=row, takes_jobs=False)
+        assert not p.beats.knows_workers("ada")
+
+
+@pytest.mark.parametrize("row", ["w", "/ada", "worker/", "worker/of the house"])
+async def test_a_worker_of_any_other_name_serves_everybody(row: str) -> None:
+    async with play() as p:
+        p.worker(row=row)
+        assert p.beats.knows_workers(AGENT)
 
 
 async def test_a_worker_can_be_asked_on_its_own_machine_and_line_only() -> None:

@@ -76,8 +76,8 @@ class FakeBeats:
     def __init__(self) -> None:
         self.sessions: dict[str, dict[str, SessionSeen]] = {}
         self.joining: dict[str, float] = {}
-        self.worker_came_at = -float("inf")
-        self.knows_workers = True
+        self.came_at = -float("inf")
+        """Of a worker that serves every agent."""
 
     def say(self, room: str, incarnation: str, health: Health = Health.ALIVE, **fields: Any) -> None:
         """An agent beats, or ceases to: from now on its health is so."""
@@ -88,6 +88,12 @@ class FakeBeats:
 
     def sessions_in(self, room: str) -> Sequence[SessionSeen]:
         return tuple(self.sessions.get(room, {}).values())
+
+    def worker_came_at(self, agent_id: str | None) -> float:
+        return self.came_at
+
+    def knows_workers(self, agent_id: str | None) -> bool:
+        return True
 
     def joining_since(self, room: str) -> float | None:
         return self.joining.get(room)

@@ -104,6 +104,14 @@ def test_a_room_is_in_trouble_when_nobody_comes(n: int, ago: float, is_red: bool
     assert in_vain is ((n == 3 and ago >= 5) or n == 4)
 
 
+def test_trouble_tells_that_no_worker_serves_the_agent() -> None:
+    attempts = Attempts(n=3, last_at=NOW - 5)
+    told = decided(a_room(), attempts=attempts, knows_workers=False).trouble or ""
+    assert told.endswith("no worker that takes its jobs beats to this registry")
+    told = decided(a_room(), attempts=attempts).trouble or ""
+    assert told.endswith("is a worker registered with LiveKit, and not full?")
+
+
 @pytest.mark.parametrize(
     ("since", "is_red"), [(9.999, False), (10, True)], ids=["just before ten seconds", "at ten seconds"]
 )

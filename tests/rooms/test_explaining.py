@@ -83,6 +83,7 @@ def test_the_answer(picture: Picture, answer: str) -> None:
         (a_picture(None), "livekit: it is not on LiveKit's list of rooms"),
         (a_picture(a_room(humans=2)), "livekit: 2 humans are there"),
         (a_picture(a_room()), "worker: no worker beats to this registry"),
+        (a_picture(a_room(), worker_came_at=NOW, knows_workers=False), "worker: no worker beats to this"),
         (a_picture(a_room(an_agent()), SUSPECT), "beats: session a of 1 is suspect: it is suspect"),
         (a_picture(a_room(an_agent()), a_session(is_connected=False)), "LiveKit is out of its reach"),
         (a_picture(a_room(), joining_since=NOW), "worker: a worker has taken a job for it"),

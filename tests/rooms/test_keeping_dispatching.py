@@ -58,7 +58,7 @@ async def test_a_worker_that_comes_late_is_asked_at_once() -> None:
         s.keeping.wake(ROOM)
         await asyncio.sleep(20)
         s.livekit.worker_takes = 0.3
-        s.beats.worker_came_at = now()
+        s.beats.came_at = now()
         s.keeping.wake_all()
         await asyncio.sleep(0.5)
         assert len(s.livekit.made[ROOM].agents) == 1

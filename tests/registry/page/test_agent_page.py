@@ -5,6 +5,7 @@ from __future__ import annotations
 import aiohttp
 from playwright.async_api import expect
 
+from registry.page.latency_part import MOST_TIMES
 from registry.session_records import TurnRow
 from tests.registry.page.conftest import Open, Site
 from tests.registry.page.pretend import Senders
@@ -92,6 +93,23 @@ async def test_how_long_people_wait_is_drawn_and_told(
     by_day = await text_of(http, f"{address}?latencies=day")
     assert "the last 30 days, by the day" in by_day
     assert "By the hour" in by_day
+
+
+async def test_how_long_people_wait_is_told_of_the_last_turns(
+    site: Site, agents: Senders, http: aiohttp.ClientSession
+) -> None:
+    await agents.beat("ada", kind="session", call={"room": "agent-ada-room", "phase": "active"})
+    turns = [
+        TurnRow(
+            session_id="one", number=number, role="assistant", text="", at=ago(5), delays=Delays(total=0.8)
+        )
+        for number in range(MOST_TIMES + 1)
+    ]
+    site.store.sessions.report(a_session("one", agent_id="ada", started_at=ago(9)), turns)
+    address = f"{site.url}/agents/ada"
+    text = await text_of(http, address)
+    assert f"of {MOST_TIMES} " in text
+    assert "of the last 2,000 turns only" in text
 
 
 async def test_workers_and_programs_have_nobody_who_waits(

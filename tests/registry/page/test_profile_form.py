@@ -63,6 +63,39 @@ def test_a_profile_that_is_not_changed_stays_as_it_is(profile: Profile, is_store
     assert parse_profile_form(form, profile if is_stored else None) == profile
 
 
+@pytest.mark.parametrize(
+    ("llm", "model"),
+    [
+        ("openai/gpt-4.1", None), ("openai/gpt-4.1", "gpt-4.1"), ("openai", "gpt-4.1"), (None, "gpt-4.1"),
+        ("openai", None), ("local/a/b", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("changes", [{}, {"prompt": "new"}], ids=["the same", "another prompt"])
+def test_a_model_is_kept_wherever_it_is_named(
+    llm: str | None, model: str | None, changes: dict[str, str]
+) -> None:
+    stored = Profile(prompt="x", llm=llm, model=model)
+    for form in ({**typed(stored).values, **changes}, changes):  # a whole form, and one of a few fields
+        profile = parse_profile_form(form, stored)
+        assert isinstance(profile, Profile)
+        assert _thinks(profile) == _thinks(stored)
+
+
+def _thinks(profile: Profile) -> tuple[str, str | None]:
+    """Provider and model, as a call reads them."""
+    provider, _, named = (profile.llm or "").partition("/")
+    return provider, named or profile.model
+
+
+def test_two_models_are_refused_and_none_is_dropped() -> None:
+    form = {"llm": "openai/gpt-4.1", "model": "gpt-5"}
+    again = parse_profile_form(GOOD | form, None)
+    assert isinstance(again, Typed)
+    assert "gpt-4.1" in again.errors[""]
+    assert "gpt-5" in again.errors[""]
+    assert {name: again.values[name] for name in form} == form, "what was typed stays"
+
+
 def test_a_blank_form_is_a_profile_once_it_has_a_name_and_a_prompt() -> None:
     assert parse_profile_form({**blank().values, **GOOD}, None) == Profile(name="Max", prompt="You are Max.")
 

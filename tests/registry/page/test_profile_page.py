@@ -122,6 +122,32 @@ async def test_somebody_elses_change_is_not_written_over_unseen(
         assert ">\nmine</textarea>" in await answer.text()
 
 
+async def test_a_change_is_told_also_when_something_is_wrong_in_the_form(
+    site: Site, http: aiohttp.ClientSession
+) -> None:
+    """Or the form that comes back would be made of theirs, and the next one write over it."""
+    put(site, "7", prompt="theirs")
+    form = GOOD | {"act": "save", "seen": "2026-01-01T00:00:00+00:00", "temperature": "9"}
+    async with http.post(f"{site.url}/profiles/7", data=form) as answer:
+        assert answer.status == 400
+        assert "Somebody else has changed this profile" in await answer.text()
+
+
+async def test_only_the_profile_that_was_seen_is_deleted(site: Site, http: aiohttp.ClientSession) -> None:
+    put(site, "7", prompt="theirs")
+    form = {"act": "delete", "seen": "2026-01-01T00:00:00+00:00"}
+    async with http.post(f"{site.url}/profiles/7", data=form) as answer:
+        assert answer.status == 400
+        source = await answer.text()
+    assert "so it is not deleted" in source
+    assert ">\ntheirs</textarea>" in source
+    seen = source.partition('name="seen" value="')[2].partition('"')[0].replace("&#43;", "+")
+    for _ in range(2):
+        async with http.post(f"{site.url}/profiles/7", data=form | {"seen": seen}) as answer:
+            assert answer.status == 200
+    assert site.store.profiles.get("7") is None
+
+
 async def test_the_default_profile_can_be_begun_with(site: Site, http: aiohttp.ClientSession) -> None:
     text = await text_of(http, f"{site.url}/profiles/7", status=404)
     assert "Give it one of its own" in text

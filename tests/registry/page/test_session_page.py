@@ -51,6 +51,24 @@ async def test_a_conversation_is_told_with_what_it_went_on_with(
     assert "LOST" in await text_of(http, f"{site.url}/sessions/one")
 
 
+async def test_waits_are_of_the_whole_session_and_of_no_other_one(
+    site: Site, http: aiohttp.ClientSession
+) -> None:
+    """As in the API, however many turns the page shows."""
+    sessions = site.store.sessions
+    sessions.report(
+        a_session("one"), [a_turn(0, "before", role="assistant", delays=Delays(total=9.0)), a_turn(1, "x")]
+    )
+    turns = [
+        a_turn(number, "long", session_id="two", role="assistant", delays=Delays(total=0.4))
+        for number in range(502)
+    ]
+    sessions.report(a_session("two", resumes="one"), turns)
+    assert "Answer after the end of speech 0.40 0.40 502" in await text_of(http, f"{site.url}/sessions/two")
+    async with http.get(f"{site.url}/api/sessions/two") as answer:
+        assert (await answer.json())["latencies"]["total"]["count"] == 502
+
+
 async def test_a_database_that_fails_is_told(site: Site, http: aiohttp.ClientSession) -> None:
     site.store.close()
     assert "The session cannot be read" in await text_of(http, f"{site.url}/sessions/one")

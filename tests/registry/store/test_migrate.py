@@ -85,6 +85,7 @@ def test_the_indexes_are_there(url: str) -> None:
         ("agent_sessions", ("agentId", "startedAt")),
         ("agent_sessions", ("endedAt",)),
         ("agent_sessions", ("heardAt",)),
+        ("session_turns", ("sessionId",)),
         ("room_events", ("room", "id")),
         ("room_events", ("at",)),
     }

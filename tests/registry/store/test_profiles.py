@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
 import pytest
 import sqlalchemy as sa
 
 from registry.session_records import ProfileRow
 from registry.store import Store
+from tests.registry.store.samples import NOW
 from tests.registry.store.session_samples import FULL_PROFILE, profile
 from tests.registry.store.test_store import HOSTILE
 from wire import Profile
 
 pytestmark = pytest.mark.timeout(20)
+
+SECOND = timedelta(seconds=1)
 
 
 def test_every_field_of_the_full_profile_differs_from_its_default() -> None:
@@ -107,16 +114,56 @@ def test_a_profile_is_added_only_where_none_is(store: Store) -> None:
 
 def test_many_are_written_at_once(store: Store) -> None:
     store.profiles.put(profile())
-    store.profiles.put_all([])
-    store.profiles.put_all([profile(by="Eve"), profile("bob")])
+    assert store.profiles.put_unless_changed([], {})
+    assert store.profiles.put_unless_changed([profile(by="Eve"), profile("bob")], {"ada": NOW})
     assert store.profiles.all() == [profile(by="Eve"), profile("bob")]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [{}, {"ada": NOW - SECOND}, {"ada": NOW + timedelta(microseconds=1)}, {"ada": NOW, "bob": NOW}],
+    ids=["it is there by now", "it is another one", "it is a newer one", "it is gone"],
+)
+def test_nothing_is_written_over_unseen(store: Store, seen: dict[str, datetime]) -> None:
+    store.profiles.put(profile())
+    count = store.profiles.n_changes
+    assert not store.profiles.put_unless_changed([profile("bob"), profile("eve"), profile(by="Eve")], seen)
+    assert store.profiles.all() == [profile()], "all of them or none"
+    assert store.profiles.n_changes == count
+
+
+def test_a_profile_with_a_text_that_cannot_be_held_is_written_over_too(store: Store) -> None:
+    store.profiles.put(profile())
+    bad = profile(stored=Profile(prompt="a\0b"))
+    assert store.profiles.put_unless_changed([bad], {"ada": NOW})
+    assert not store.profiles.put_unless_changed([bad], {"ada": NOW - SECOND})
+
+
+def test_only_the_profile_that_was_seen_is_deleted(store: Store) -> None:
+    store.profiles.put(profile())
+    assert not store.profiles.delete("ada", seen=NOW - SECOND)
+    assert store.profiles.get("ada") == profile()
+    assert store.profiles.delete("ada", seen=NOW)
+    assert not store.profiles.delete("ada", seen=NOW)
+
+
+def test_of_many_who_change_what_they_saw_one_does(store: Store) -> None:
+    store.profiles.put(profile())
+    changed = [
+        dataclasses.replace(profile(by=f"{number}"), updated_at=NOW + number * SECOND)
+        for number in range(1, 9)
+    ]
+    with ThreadPoolExecutor(4) as threads:
+        done = list(threads.map(lambda row: store.profiles.put_unless_changed([row], {"ada": NOW}), changed))
+    (winner,) = (row for row, is_done in zip(changed, done, strict=True) if is_done)
+    assert store.profiles.get("ada") == winner
 
 
 def test_each_change_is_counted(store: Store) -> None:
     counts = [store.profiles.n_changes]
     store.profiles.put(profile())
     counts.append(store.profiles.n_changes)
-    store.profiles.put_all([profile("bob")])
+    store.profiles.put_unless_changed([profile("bob")], {})
     counts.append(store.profiles.n_changes)
     store.profiles.add(profile("eve"))
     counts.append(store.profiles.n_changes)

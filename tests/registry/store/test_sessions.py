@@ -311,6 +311,15 @@ def test_texts_go_sooner_than_their_session_and_do_not_come_back(store: Store) -
     assert store.sessions.turns("new", limit=9) == [turn(0, "new")]
 
 
+def test_a_prune_that_finds_nothing_waits_for_no_writer(store: Store, other_program: sa.Engine) -> None:
+    store.sessions.report(session(), [turn(0)])
+    assert store.sessions.prune(NOW - SECOND, turns_before=NOW + SECOND) == 1
+    with other_program.connect() as connection:
+        # Where there is one writer only, this is it: another one would wait for longer than the test may take.
+        connection.execute(sa.text("UPDATE agent_profiles SET \"updatedBy\" = ''"))
+        assert store.sessions.prune(NOW - SECOND, turns_before=NOW + SECOND) == 0
+
+
 def test_a_turn_comes_back_with_its_times(store: Store) -> None:
     for field in dataclasses.fields(FULL_TURN):
         if field.name != "is_kept":
@@ -375,6 +384,18 @@ def test_what_was_measured_of_an_agent_is_found(store: Store) -> None:
     assert found == ([Timed(NOW + n * SECOND, delays) for n in (2, 1, 0)], [(NOW, 0.7)])
     assert len(store.sessions.times("ada", since=NOW, limit=2)[0]) == 2
     assert store.sessions.times("a\0b", since=NOW, limit=9) == ([], [])
+
+
+def test_the_newest_measurements_of_a_busy_agent_are_found(store: Store) -> None:
+    delays = Delays(total=0.5)
+    for number in range(6):
+        at = NOW + number * 10 * SECOND
+        said = [
+            dataclasses.replace(turn(n, f"s{number}", at=at + n * SECOND), delays=delays) for n in range(4)
+        ]
+        store.sessions.report(session(f"s{number}", agent_id="ada", started_at=at), said)
+    found, _ = store.sessions.times("ada", since=NOW, limit=6)
+    assert [(one.at - NOW) / SECOND for one in found] == [53, 52, 51, 50, 43, 42]
 
 
 def test_many_old_turns_go_in_portions(store: Store) -> None:

@@ -27,6 +27,13 @@ def upgrade() -> None:
     for name in ("started", "duration"):
         op.add_column("session_turns", sa.Column(name, sa.Double()))
     op.add_column("session_turns", sa.Column("delays", _JSON))
+    op.create_index(
+        "session_turns_kept",
+        "session_turns",
+        ["sessionId"],
+        postgresql_where=sa.column("isKept").is_(True),
+        sqlite_where=sa.column("isKept").is_(True),
+    )
     op.create_table(
         "session_events",
         sa.Column("sessionId", sa.Text(), primary_key=True),
