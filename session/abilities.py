@@ -22,9 +22,11 @@ def agent_of(
 ) -> tuple[Agent, tuple[Companion, ...]]:
     """The character, and what it needs beside it. An interpreter has no tools and no eyes: it only repeats."""
     if profile.translate is not None:
+        from session.held_turns import HeldTurns  # noqa: PLC0415
         from session.interpreting import Interpreter  # noqa: PLC0415
 
-        return Interpreter(profile, profile.translate), ()
+        held = HeldTurns()
+        return Interpreter(profile, profile.translate, held), (held,)
     plain = build_agent(profile, tools=tools)
     if not profile.vision:
         return plain, ()

@@ -103,12 +103,12 @@ class Face:
             self._give_back(session, usual)
             self._settled.set()
             if is_late and plugin is not None:
-                await plugin.wait_for_join(
-                    timeout=None
-                )  # and then it is sent away: it would be a face without a voice
+                await _joined(plugin)  # and then it is sent away: it would be a face without a voice
         finally:
             if watch is not None:
                 watch.close()
+            # A dead avatar never says that it has finished, and the pipeline would wait for that when it closes.
+            self._give_back(session, usual)
             if plugin is not None:
                 await _close(plugin)
 
@@ -221,6 +221,14 @@ async def _connected(room: rtc.Room) -> None:
         await connected.wait()
     finally:
         room.off("connection_state_changed", look)
+
+
+async def _joined(plugin: Any) -> None:
+    """Wait until it is in the room, without a limit: a provider may be slow, or will never send it."""
+    try:
+        await plugin.wait_for_join(timeout=None)
+    except Exception as error:  # noqa: BLE001  # whatever a plugin of others raises
+        logger.debug("the late avatar does not come", extra={"error": type(error).__name__})
 
 
 async def _close(plugin: Any) -> None:

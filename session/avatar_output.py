@@ -33,8 +33,7 @@ class AvatarOutput(AudioOutput):
         self._on_stalled = on_stalled
         self._on_quiet: Callable[[], None] | None = None  # once it is given up
         self._is_open = False  # an utterance is being passed on
-        self._began_at = 0.0
-        self._length = 0.0
+        self._over_at = 0.0
         self._stalling: asyncio.TimerHandle | None = None
 
     @property
@@ -44,10 +43,13 @@ class AvatarOutput(AudioOutput):
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         if not self._is_open:
+            if self.is_quiet:
+                self._expect(None)
+                self._over_at = 0.0
             self._is_open = True
-            self._began_at, self._length = asyncio.get_running_loop().time(), 0.0
         await super().capture_frame(frame)
-        self._length += frame.duration
+        # It is played no sooner than it comes: there may be gaps within an utterance.
+        self._over_at = max(self._over_at, asyncio.get_running_loop().time()) + frame.duration
         if self._on_quiet is None and self.next_in_chain is not None:
             await self.next_in_chain.capture_frame(frame)
 
@@ -59,9 +61,7 @@ class AvatarOutput(AudioOutput):
         elif self.next_in_chain is not None:
             self.next_in_chain.flush()
             if not self.is_quiet:
-                loop = asyncio.get_running_loop()
-                over_at = max(self._began_at + self._length, loop.time())
-                self._expect(over_at + STALL_LIMIT)
+                self._expect(max(self._over_at, asyncio.get_running_loop().time()) + STALL_LIMIT)
 
     def clear_buffer(self) -> None:
         if self._on_quiet is not None:
@@ -105,4 +105,10 @@ class AvatarOutput(AudioOutput):
             self._stalling.cancel()
             self._stalling = None
         if at is not None:
-            self._stalling = asyncio.get_running_loop().call_at(at, self._on_stalled)
+            self._stalling = asyncio.get_running_loop().call_at(at, self._look)
+
+    def _look(self) -> None:
+        # An utterance that was cut off before its first frame was taken ends without `on_playback_finished`:
+        # livekit-agents 1.8.9 counts it in `_dispatch_playback_finished`, past all that could be overridden.
+        if not self.is_quiet:
+            self._on_stalled()

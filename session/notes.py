@@ -63,8 +63,9 @@ class Notes:
         """Called when something is another way than before, with its name in `wire.NOTES` and what it is now."""
 
         self._publisher: Publisher | None = None
-        self._told = ""
+        self._told: str | None = ""  # None = nobody knows what the room has
         self._telling: asyncio.Task[None] | None = None
+        self._has_told = False  # or tried to
         self._is_over = False
 
     @property
@@ -96,7 +97,8 @@ class Notes:
 
     def again(self) -> None:
         """LiveKit is back. It may have forgotten all attributes but those of the agent's token."""
-        self._told = ""
+        if self._has_told:
+            self._told = None
         self._tell()
 
     async def aclose(self) -> None:
@@ -121,6 +123,7 @@ class Notes:
     async def _run(self, publisher: Publisher) -> None:
         await asyncio.sleep(COALESCE)
         while (text := self.text) != self._told:
+            self._has_told = True
             try:
                 async with asyncio.timeout(SEND_TIMEOUT):
                     await publisher.set_attributes({NOTES: text})

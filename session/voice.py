@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from livekit.agents import Agent, AgentSession, APIConnectOptions, inference, llm, vad
+from livekit.agents import NOT_GIVEN, Agent, AgentSession, APIConnectOptions, inference, llm, vad
 from livekit.agents.utils import http_context
 from livekit.agents.voice import room_io
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from config import Providers, Settings
 from llm.tools import DATA_RULE, Tool, call
-from session import choosing
+from session import avatar_list, choosing
 from session.fallbacks import Fallbacks
 from session.hearing import build_stt
 from session.language_model import NO_RETRY, RoutedModel
@@ -42,6 +42,7 @@ def prepare(settings: Settings) -> Prepared:
     A TLS context reads the machine's certificates, which holds up the event loop for about 0.1 s.
     """
     choosing.preload(settings)
+    avatar_list.preload()
     return Prepared(
         detector=inference.VAD(model="silero"),
         # livekit-agents' own, of which there is one in a process. It has no public name. If it is not there at the end
@@ -72,6 +73,7 @@ def build_session(
         fallbacks: Is told what of the profile cannot be had.
     """
     detector = prepared.detector
+    translates = profile.translate is not None
     return AgentSession(
         stt=build_stt(
             providers.stt, profile, settings=settings, fallbacks=fallbacks, detector=detector, http=http
@@ -79,7 +81,9 @@ def build_session(
         llm=model,
         tts=build_tts(providers.tts, profile, settings=settings, fallbacks=fallbacks, http=http),
         vad=detector,
-        turn_handling=turn_options(profile.turns),
+        turn_handling=turn_options(profile.turns, translates=translates),
+        # Seconds of its first words in which livekit-agents hears nothing, so as not to hear itself.
+        aec_warmup_duration=None if translates else NOT_GIVEN,
         conn_options=SessionConnectOptions(
             stt_conn_options=APIConnectOptions(max_retry=3, retry_interval=1.0, timeout=5.0),
             llm_conn_options=NO_RETRY,

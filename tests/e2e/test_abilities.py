@@ -134,47 +134,73 @@ def is_of(picture: Image.Image, colour: tuple[int, int, int]) -> bool:
     return all(abs(a - b) < 40 for a, b in zip(shown, colour, strict=True))
 
 
+def answers(guest: Caller) -> list[str]:
+    """What agents have said, an utterance each, oldest first."""
+    last = {one.segment_id: one for one in guest.captions if one.identity in guest.agents and one.text}
+    return [one.text for one in last.values()]
+
+
 async def asked(stub: LlmStub, guest: Caller, text: str) -> dict[str, Any]:
-    """Write to the agent. Returns the request that the model got of it."""
-    n_before = stub.n_chats
+    """Write to the agent, and wait for its answer. Returns the request that the model got of it."""
+    n_chats, n_answers = stub.n_chats, len(answers(guest))
     await write(guest, text)
-    await until(lambda: stub.n_chats > n_before, timeout=10, what="the model to be asked")
+    await until(lambda: stub.n_chats > n_chats, timeout=30, what="the model to be asked")
     request = stub.requests[-1]
-    await until(
-        lambda: any(one.text for one in guest.captions if one.identity in guest.agents),
-        timeout=10,
-        what="an answer",
-    )
+    await until(lambda: len(answers(guest)) > n_answers, timeout=30, what="an answer")
     return request
 
 
-async def asked_until(stub: LlmStub, guest: Caller, *, n_pictures: int) -> dict[str, Any]:
-    """Ask until the model is shown something: a track takes its time to come."""
-    for _ in range(10):
-        request = await asked(stub, guest, "And now?")
-        if len(pictures_in(request)) >= n_pictures:
-            return request
-        await asyncio.sleep(0.5)
-    raise AssertionError("the model was shown nothing")
+async def asked_until(
+    stub: LlmStub, guest: Caller, is_shown: Callable[[list[Image.Image]], bool], *, limit: float = 40
+) -> list[Image.Image]:
+    """Ask until the model is shown what it should be: LiveKit takes its time to tell of a track.
+
+    Returns the pictures of the last request.
+    """
+    async with asyncio.timeout(limit):
+        while True:
+            pictures = pictures_in(await asked(stub, guest, "And now?"))
+            if is_shown(pictures):
+                return pictures
 
 
-async def test_an_interpreter_says_in_another_language_what_it_hears(
+WORDS = {
+    "password": "Aqui tiene usted la palabra secreta de la casa.",
+    "breakfast": "El desayuno es de siete a diez.",
+    "garden": "El perro esta en el jardin.",
+}
+"""What is heard of three sentences, and how the model translates it."""
+
+
+def in_spanish(request: Mapping[str, Any]) -> str:
+    said = request["messages"][-1]["content"].lower()
+    return " ".join(spanish for english, spanish in WORDS.items() if english in said) or "Bueno."
+
+
+async def test_an_interpreter_says_in_another_language_all_that_it_hears(
     stage: Stage, caller: Callable[..., Caller], room: str
 ) -> None:
-    stage.give(room, translate={"to": "es"})
-    stage.stub.answer = "Buenos dias a todos."
+    stage.give(room, translate={"to": "es"}, turns={"interruptions": "off"})
+    stage.stub.answer = in_spanish
     async with caller() as guest:
-        await guest.wait_for_agent(limit=20)
-        await until(lambda: notes_of(guest) == {"translate": "es"}, timeout=5, what="the note")
-        said = await guest.say("What is the wi-fi password?")
-        await guest.hear(after=said.ended_at, limit=15)  # in a language that nobody here understands
+        await guest.wait_for_agent(limit=40)
+        await until(lambda: notes_of(guest) == {"translate": "es"}, timeout=20, what="the note")
+        await guest.say("What is the wi-fi password?")
+        await asyncio.sleep(0.8)  # a breath: the turn is over, and its translation under way
+        said = await guest.say("When do you serve the breakfast?")
+        await guest.hear_start(after=said.ended_at, limit=30)  # in a language that nobody here understands
+        await guest.say("There is a dog in the garden.")
+
+        def translated() -> str:
+            return " ".join(answers(guest))
+
+        await until(lambda: WORDS["garden"] in translated(), timeout=40, what="the last translation")
+        positions = [translated().find(spanish) for spanish in WORDS.values()]
+        assert positions == sorted(positions), translated()
+        assert [translated().count(spanish) for spanish in WORDS.values()] == [1, 1, 1], translated()
         messages = stage.stub.requests[-1]["messages"]
         assert "Spanish" in messages[0]["content"]
         assert messages[-1]["content"].startswith("<said>")
-        assert "password" in messages[-1]["content"]
-        await until(
-            lambda: any("Buenos" in one.text for one in guest.captions), timeout=5, what="the caption"
-        )
 
 
 async def test_captions_only_are_written_and_nothing_is_heard(
@@ -183,16 +209,16 @@ async def test_captions_only_are_written_and_nothing_is_heard(
     stage.give(room, translate={"to": "es", "speak": False}, greeting="Hola.")
     stage.stub.answer = "Buenos dias a todos."
     async with caller() as guest:
-        agent = await guest.wait_for_agent(limit=20)
+        agent = await guest.wait_for_agent(limit=40)
 
         def n_said(text: str) -> int:
             return [one.text for one in guest.captions if one.identity == agent].count(text)
 
-        await until(lambda: n_said("Hola."), timeout=10, what="the greeting as a caption")
+        await until(lambda: n_said("Hola."), timeout=20, what="the greeting as a caption")
         await guest.say("What is the wi-fi password?")
-        await until(lambda: n_said("Buenos dias a todos.") >= 1, timeout=15, what="a caption")
+        await until(lambda: n_said("Buenos dias a todos.") >= 1, timeout=30, what="a caption")
         await write(guest, "Good night.")
-        await until(lambda: n_said("Buenos dias a todos.") >= 2, timeout=15, what="another one")
+        await until(lambda: n_said("Buenos dias a todos.") >= 2, timeout=30, what="another one")
         (participant,) = (one for one in guest.others if one.identity == agent)
         assert not participant.track_publications
         assert any("password" in one.text for one in guest.captions if one.identity == guest.identity)
@@ -204,19 +230,19 @@ async def test_the_model_is_shown_the_screen_else_the_camera_at_the_moment_of_th
     stage.give(room, vision=True)
     stage.stub.answer = "I see."
     async with caller() as guest:
-        await guest.wait_for_agent(limit=20)
-        await until(lambda: notes_of(guest) == {"vision": True}, timeout=5, what="the note")
+        await guest.wait_for_agent(limit=40)
+        await until(lambda: notes_of(guest) == {"vision": True}, timeout=20, what="the note")
         assert pictures_in(await asked(stage.stub, guest, "What do you see?")) == []
         async with showing(guest, RED, rtc.TrackSource.SOURCE_CAMERA):
-            (red,) = pictures_in(await asked_until(stage.stub, guest, n_pictures=1))
+            (red,) = await asked_until(stage.stub, guest, bool)
             assert is_of(red, RED)
             assert red.format == "JPEG"
             assert max(red.size) <= 1024
             async with showing(guest, BLUE, rtc.TrackSource.SOURCE_SCREENSHARE):
-                await asyncio.sleep(1)  # the camera is still seen until LiveKit tells of the screen
-                request = await asked(stage.stub, guest, "And now?")
-                assert is_of(pictures_in(request)[-1], BLUE)
-                assert is_of(pictures_in(request)[0], RED)
+                red, blue = await asked_until(
+                    stage.stub, guest, lambda seen: bool(seen) and is_of(seen[-1], BLUE)
+                )
+                assert (is_of(red, RED), is_of(blue, BLUE)) == (True, True)
                 request = await asked(stage.stub, guest, "And now?")
                 assert [is_of(one, BLUE) for one in pictures_in(request)] == [True, True]
                 assert "[picture]" in json.dumps(request)
@@ -230,8 +256,8 @@ async def test_an_avatar_speaks_and_when_it_dies_the_agent_does(
     stage.give(room, avatar={"provider": "stub"}, greeting="Hello, this is Ada. Nice to meet you.")
     stage.stub.answer = "The elephants are dancing in the garden."
     async with caller() as guest:
-        greeting = await guest.hear(after=0, limit=20)
-        await until(lambda: any(map(_is_avatar, guest.others)), timeout=5, what="the avatar")
+        greeting = await guest.hear(after=0, limit=40)
+        await until(lambda: any(map(_is_avatar, guest.others)), timeout=20, what="the avatar")
         (avatar,) = filter(_is_avatar, guest.others)
         agent = avatar.attributes["lk.publish_on_behalf"]
         assert greeting.identity == avatar.identity
@@ -239,12 +265,12 @@ async def test_an_avatar_speaks_and_when_it_dies_the_agent_does(
         assert "avatar" not in notes_of(guest)
 
         await guest.perform_rpc(avatar.identity, "stub.leave")
-        failed = await stage.record("avatar.failed", room, timeout=5)
+        failed = await stage.record("avatar.failed", room, timeout=20)
         assert (failed["provider"], failed["reason"]) == ("stub", "left")
         said = await guest.say("Where are the elephants?")
-        answer = await guest.hear(after=said.ended_at, limit=15)
+        answer = await guest.hear(after=said.ended_at, limit=30)
         assert answer.identity == agent
-        assert "garden" in answer.text.lower()
+        assert any(word in answer.text.lower() for word in ("elephants", "dancing", "garden"))
         assert notes_of(guest)["avatar"] == "failed: left"
         seen = json.dumps([[dict(one.attributes), one.metadata] for one in guest.others])
         assert SECRET not in seen + stage.worker.log_text()
@@ -255,10 +281,11 @@ async def test_an_avatar_that_never_comes_delays_the_greeting_a_little(
 ) -> None:
     stage.give(room, avatar={"provider": "stub", "model": "late"}, greeting="Hello, this is Ada.")
     async with caller() as guest:
-        agent = await guest.wait_for_agent(limit=20)
-        await guest.hear_start(after=0, limit=8, speaker=agent)
-        assert notes_of(guest) == {"avatar": "absent"}
-        failed = await stage.record("avatar.failed", room, timeout=15)
+        agent = await guest.wait_for_agent(limit=40)
+        await until(lambda: notes_of(guest) == {"avatar": "absent"}, timeout=20, what="the first note")
+        await stage.record("avatar.late", room, timeout=20)
+        await guest.hear_start(after=0, limit=40, speaker=agent)
+        failed = await stage.record("avatar.failed", room, timeout=30)
         assert failed["reason"] == "did not start in time"
         reason = "failed: did not start in time"
-        await until(lambda: notes_of(guest) == {"avatar": reason}, timeout=2, what="the note")
+        await until(lambda: notes_of(guest) == {"avatar": reason}, timeout=20, what="the note")

@@ -303,3 +303,45 @@ async def test_it_waits_for_the_room_and_can_be_ended_while_it_does(looptime: fl
     box.script.closes_in = 60
     await closed(box)
     assert asyncio.get_running_loop().time() == pytest.approx(15 + 2 + CLOSE_TIMEOUT)
+
+
+@pytest.mark.looptime
+async def test_an_utterance_on_a_dead_avatar_holds_up_no_end(looptime: float) -> None:
+    """The pipeline closes after its companions, and waits for what is being said."""
+    box = Box()
+    box.script.sink = Sink(is_prompt=False)
+    await box.is_there()
+    speaking = asyncio.create_task(box.say())
+    await asyncio.sleep(1)
+    assert not speaking.done()
+    await closed(box)
+    async with asyncio.timeout(0.1):
+        await speaking
+    assert box.script.n_closed == 1
+    await box.say()
+    assert box.usual.n_frames == 1
+
+
+@pytest.mark.looptime
+async def test_what_is_still_being_said_is_cut_off_at_the_end(looptime: float) -> None:
+    box = Box()
+    await box.is_there()
+    await box.push(3)
+    await closed(box)
+    assert box.n_interrupted == 1
+
+
+@pytest.mark.looptime
+async def test_a_late_one_that_fails_after_all_ends_quietly(looptime: float) -> None:
+    box = Box()
+    box.script.joins_in = 60
+
+    def fail(_: str) -> None:
+        raise ConnectionError(SECRET)
+
+    box.script.on_join = fail
+    box.begin()
+    await asyncio.sleep(70)
+    assert box.state == "failed: did not start in time"
+    assert box.script.n_closed == 1
+    await closed(box)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from aiohttp import web
 from livekit.agents.utils import http_context
 from pydantic import SecretStr
 
-from session.avatar_list import AVATARS, FaceError, Place, bithuman_room_key
+from session.avatar_list import AVATARS, FaceError, Place, Plugin, bithuman_room_key, preload
 
 SECRET = "the-account-secret"
 
@@ -76,3 +78,30 @@ async def test_without_such_a_key_there_is_no_avatar(keys: Keys, answer: web.Res
     keys.answer = lambda _: answer
     with pytest.raises(FaceError, match=f"^{reason}$"):
         await bithuman_room_key(SecretStr(SECRET), PLACE, url=keys.url)
+
+
+@pytest.mark.parametrize(
+    ("key", "source", "is_imported"),
+    [
+        ("a-key", "", True),
+        ("", "", False),
+        ("a-key", None, False),
+        ("a-key", "raise ValueError", False),
+    ],
+    ids=["with a key", "without a key", "not installed", "broken"],
+)
+def test_plugins_that_may_be_wanted_are_imported_before_a_call(
+    key: str, source: str | None, is_imported: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if source is not None:
+        (tmp_path / "acme_face.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("ACME_KEY", key)
+    row = Plugin(module="acme_face", package="acme", key="ACME_KEY", key_as="key", model_as="face")
+    monkeypatch.setitem(AVATARS, "acme", row)
+    monkeypatch.delitem(sys.modules, "acme_face", raising=False)
+    try:
+        preload()
+        assert ("acme_face" in sys.modules) is is_imported
+    finally:
+        sys.modules.pop("acme_face", None)

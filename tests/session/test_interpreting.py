@@ -8,7 +8,15 @@ import pytest
 from livekit.agents import ModelSettings, llm
 
 from session import abilities
-from session.interpreting import EARLIER_TURNS, LONGEST_GLOSSARY, Interpreter, instructions_of, to_translate
+from session.held_turns import HeldTurns
+from session.interpreting import (
+    EARLIER_TURNS,
+    LONGEST_GLOSSARY,
+    MOST_TURNS,
+    Interpreter,
+    instructions_of,
+    to_translate,
+)
 from session.language_model import RoutedModel
 from session.languages import language_name
 from session.notes import Notes
@@ -64,6 +72,34 @@ def test_the_first_turn_is_alone() -> None:
     assert shown(context)[-1] == ("user", "Hello."), "the call itself keeps what was said"
 
 
+def test_all_that_is_not_translated_yet_is_translated_at_once() -> None:
+    turns = [("user", "Hello."), ("assistant", "Hola."), ("user", "One."), ("user", "Two.")]
+    assert shown(to_translate(context_of(*turns))) == [
+        ("user", "<said>Hello.</said>"),
+        ("assistant", "Hola."),
+        ("user", "<said>One.\nTwo.</said>"),
+    ]
+    many = [("user", f"{number}") for number in range(100)]
+    assert shown(to_translate(context_of(*many))) == [
+        ("user", "<said>" + "\n".join(f"{number}" for number in range(100 - MOST_TURNS, 100)) + "</said>")
+    ]
+
+
+def test_a_translation_that_was_cut_off_does_not_count() -> None:
+    context = context_of(("user", "Hello."), ("assistant", "Hola."), ("user", "The pool is closed."))
+    context.add_message(role="assistant", content="La pisc", interrupted=True)
+    context.add_message(role="user", content="Breakfast is at seven.")
+    assert shown(to_translate(context))[2:] == [
+        ("user", "<said>The pool is closed.\nBreakfast is at seven.</said>")
+    ]
+    assert shown(context)[3] == ("assistant", "La pisc"), "the call itself keeps what was said"
+
+
+def test_a_reply_without_anything_new_says_the_last_of_it_again() -> None:
+    context = context_of(("user", "Hello."), ("assistant", "Hola."), ("user", "One."), ("assistant", "Uno."))
+    assert shown(to_translate(context))[-1] == ("user", "<said>One.</said>")
+
+
 def test_nothing_said_is_nothing_to_translate() -> None:
     assert shown(to_translate(context_of(("system", "Translate.")))) == [("system", "Translate.")]
 
@@ -94,12 +130,26 @@ async def test_the_model_is_asked_that_way(monkeypatch: pytest.MonkeyPatch) -> N
         yield "Hola."
 
     monkeypatch.setattr("livekit.agents.Agent.default.llm_node", node)
-    agent = Interpreter(profile(), Translate(to="es"))
+    agent = Interpreter(profile(), Translate(to="es"), HeldTurns())
     pieces = [
         piece async for piece in await agent.llm_node(context_of(("user", "Hello.")), [], ModelSettings())
     ]
     assert pieces == ["Hola."]
     assert shown(asked[0]) == [("user", "<said>Hello.</said>")]
+
+
+async def test_a_turn_that_is_taken_is_not_held() -> None:
+    class Held(HeldTurns):
+        n_taken = 0
+
+        def taken(self) -> None:
+            self.n_taken += 1
+
+    held = Held()
+    agent = Interpreter(profile(), Translate(to="es"), held)
+    message = llm.ChatMessage(role="user", content=["Hello."])
+    await agent.on_user_turn_completed(context_of(), message)
+    assert held.n_taken == 1
 
 
 def test_an_interpreter_has_no_tools_no_eyes_and_none_of_the_profiles_turns() -> None:
@@ -109,7 +159,7 @@ def test_an_interpreter_has_no_tools_no_eyes_and_none_of_the_profiles_turns() ->
     )
     assert isinstance(agent, Interpreter)
     assert agent.tools == []
-    assert companions == ()
+    assert [type(one) for one in companions] == [HeldTurns]
     assert len(agent.chat_ctx.items) == 0
     assert abilities.notes_of(profile(vision=True)).text == '{"translate": "es"}'
 

@@ -112,6 +112,27 @@ async def test_after_a_reconnect_all_is_told_again(looptime: float) -> None:
     assert room.texts == ['{"translate": "de"}'] * 2
 
 
+async def test_what_is_over_is_taken_back_after_a_reconnect_too(looptime: float) -> None:
+    """LiveKit was away when there was nothing more to tell, and has kept what it was told before."""
+    room, notes = Room(), Notes()
+    notes.begin(room)
+    notes.again()
+    await asyncio.sleep(1)
+    assert room.texts == [], "nothing was ever told"
+    notes.wait_for({Part.LLM: "NoModelError"})
+    await asyncio.sleep(1)
+    room.fails_with = ConnectionError()
+    notes.wait_for({})
+    await asyncio.sleep(1)
+    room.fails_with = None
+    notes.again()
+    await asyncio.sleep(RETRY_PAUSE)
+    assert room.texts == ['{"waiting": "llm"}', ""]
+    notes.again()
+    await asyncio.sleep(1)
+    assert room.texts == ['{"waiting": "llm"}', "", ""]
+
+
 @pytest.mark.parametrize("error", [RuntimeError("no room"), ConnectionError(), TimeoutError()])
 async def test_a_room_that_cannot_be_told_is_told_later(error: Exception, looptime: float) -> None:
     room, notes = Room(), Notes(vision=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from livekit.agents import AgentSession, inference
 
-from session.turns import turn_options
+from session.turns import UNREACHABLE_WORDS, turn_options
 from wire import Turns
 
 
@@ -51,6 +51,18 @@ async def test_what_stops_the_agent(turns: dict[str, Any], interruption: dict[st
     found, _, _ = await options_of(turn_options(Turns(**turns)))
     assert {name: found[name] for name in interruption} == interruption
     assert found["mode"] == "vad"
+
+
+@pytest.mark.parametrize("interruptions", ["speech", "words", "off"])
+async def test_nothing_stops_an_interpreter_and_it_hears_all_meanwhile(interruptions: Any) -> None:
+    turns = Turns(interruptions=interruptions, max_delay=0.7)
+    found, endpointing, _ = await options_of(turn_options(turns, translates=True))
+    assert found["min_words"] == UNREACHABLE_WORDS
+    assert found["enabled"], "what cannot be interrupted at all loses the turns that end meanwhile"
+    assert not found["discard_audio_if_uninterruptible"]
+    assert not found["resume_false_interruption"]
+    assert found["mode"] == "vad"
+    assert endpointing["max_delay"] == 0.7
 
 
 @pytest.mark.parametrize(

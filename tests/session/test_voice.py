@@ -16,7 +16,7 @@ from session.fallbacks import Fallbacks
 from session.language_model import RoutedModel
 from session.voice import build_session, prepare
 from tests.session.fake_models import FakeModels
-from wire import Profile, Turns
+from wire import Profile, Translate, Turns
 
 
 async def test_the_certificates_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,4 +52,25 @@ async def test_a_pipeline_hears_thinks_and_speaks_as_its_profile_says() -> None:
         assert session.options.interruption["enabled"] is False
         assert session.options.endpointing["max_delay"] == 2
         assert [text[:12] for text in fallbacks.texts] == ["stt: 'hal' i"]
+        await session.aclose()
+
+
+@pytest.mark.parametrize(("translate", "deaf_for"), [(None, 3.0), (Translate(to="es"), None)])
+async def test_an_interpreter_hears_from_its_first_word_on(
+    translate: Translate | None, deaf_for: float | None
+) -> None:
+    settings = Settings()
+    profile = Profile(prompt="x", translate=translate)
+    async with aiohttp.ClientSession() as http:
+        session = build_session(
+            resolve_providers(settings),
+            profile,
+            prepare(settings),
+            model=RoutedModel(cast(Models, FakeModels()), profile),
+            http=http,
+            settings=settings,
+            fallbacks=Fallbacks(),
+        )
+        assert session.options.aec_warmup_duration == deaf_for
+        assert (session.options.interruption["min_words"] > 1_000) is (translate is not None)
         await session.aclose()
