@@ -88,9 +88,13 @@ class CrowdBeats:
     """
 
     def __init__(self, n: int) -> None:
-        self.worker_came_at = 0.0
-        self.knows_workers = True
         self._sessions = {name(number): (session(name(number)),) for number in range(n)}
+
+    def worker_came_at(self, agent_id: str | None) -> float:
+        return 0.0
+
+    def knows_workers(self, agent_id: str | None) -> bool:
+        return True
 
     def sessions_in(self, room: str) -> Sequence[SessionSeen]:
         return self._sessions.get(room, ())
