@@ -1,4 +1,4 @@
-"""Where a call does otherwise than its profile says: told once, and never a reason to end it."""
+"""Where a call does otherwise than its profile says: told while it is so, and never a reason to end it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class UnfitError(Exception):
 
 
 class Fallbacks:
-    """What was told so far."""
+    """What is otherwise now."""
 
     def __init__(self) -> None:
         self.on_change: Callable[[], None] = lambda: None
-        """Called when something was added, which may be in the middle of the call."""
+        """Called when something was added or taken back, which may be in the middle of the call."""
         self._texts: dict[str, None] = {}  # in the order in which they came
 
     @property
@@ -28,7 +28,7 @@ class Fallbacks:
         return tuple(self._texts)
 
     def add(self, part: Part, text: str) -> None:
-        """Tell, unless it was told before.
+        """Tell, unless it is told already.
 
         Args:
             part: Of the pipeline.
@@ -40,5 +40,15 @@ class Fallbacks:
         logger.warning(
             "a choice of the profile cannot be had; the call goes on without it",
             extra={"action": "provider.fallback", "part": part, "reason": text},
+        )
+        self.on_change()
+
+    def remove(self, part: Part, text: str) -> None:
+        """Take back what was told: it is as the profile says again. Nothing happens if it was not told."""
+        if text not in self._texts:
+            return
+        del self._texts[text]
+        logger.info(
+            "a choice of the profile is back", extra={"action": "provider.back", "part": part, "reason": text}
         )
         self.on_change()

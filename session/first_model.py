@@ -10,12 +10,17 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from livekit.agents import APIConnectionError, APIConnectOptions, llm
+from livekit.agents import APIConnectionError, APIConnectOptions, APIStatusError, llm
 
+from llm.errors import BadRequestError
 from session.fallbacks import Fallbacks
 
 REST = 30.0
 """Seconds for which it is not asked after it has failed: a model that hangs would cost each turn its whole time."""
+
+
+_REFUSALS = {400, 413, 415, 422}
+"""HTTP statuses with which a model refuses what it is asked: something in it, or that it is too long."""
 
 
 class FirstModel:
@@ -47,6 +52,7 @@ class FirstModel:
         self._total = total
         self._fallbacks = fallbacks
         self._rests_until = float("-inf")
+        self._told: str | None = None  # while it does not answer
         self._options = APIConnectOptions(max_retry=0, retry_interval=0.0, timeout=max(first_word, between))
 
     @property
@@ -65,6 +71,8 @@ class FirstModel:
 
         Raises:
             APIConnectionError: It broke off in the middle.
+            BadRequestError: It refuses the question, before its first word. It may take a smaller one; if it takes
+                none, `refused` is to be called.
         """
         loop = asyncio.get_running_loop()
         asked_at = loop.time()
@@ -87,12 +95,36 @@ class FirstModel:
                         held = None
         except StopAsyncIteration:
             if held is None:
+                self._answered()
                 return True
             why = "its answer is empty"
         except Exception as error:  # whatever a plugin of others raises, the call goes on
             if held is None:
+                self._failed("its answer broke off")
                 raise APIConnectionError(f"{self._name}: the answer broke off", retryable=False) from error
+            if isinstance(error, APIStatusError) and error.status_code in _REFUSALS:
+                raise BadRequestError("a refusal", status=error.status_code) from error
             why = "no first word in time" if isinstance(error, TimeoutError) else type(error).__name__
-        self._rests_until = loop.time() + REST
-        self._fallbacks.add("llm", f"llm: {self._name} does not answer ({why}); another language model does")
+        self._failed(why)
         return False
+
+    def refused(self, status: int) -> None:
+        """It takes the question in no form: something else is wrong, such as its key or its model's name."""
+        self._failed(f"HTTP {status}")
+
+    def _failed(self, why: str) -> None:
+        self._rests_until = asyncio.get_running_loop().time() + REST
+        text = f"llm: {self._name} does not answer ({why}); another language model does"
+        if self._told not in (None, text):
+            self._take_back()
+        self._told = text
+        self._fallbacks.add("llm", text)
+
+    def _answered(self) -> None:
+        self._rests_until = float("-inf")
+        self._take_back()
+
+    def _take_back(self) -> None:
+        if self._told is not None:
+            self._fallbacks.remove("llm", self._told)
+            self._told = None

@@ -13,6 +13,7 @@ from livekit.plugins.deepgram.models import DeepgramLanguages
 from config import Endpoint, Settings, endpoint_for
 from config.provider_table import language_trouble
 from session.choosing import choice_of, plugin
+from session.ears import Ears
 from session.fallbacks import Fallbacks, UnfitError
 from wire import Profile
 
@@ -42,8 +43,10 @@ def build_stt(
         detector: Finds speech, for those that take whole sentences only.
         http: Stays its owner's.
     """
-    standby = _of_endpoint(usual, profile, fallbacks, http=http)
+    standby = _of_endpoint(usual, profile, http=http)
+    unheard = _unheard(usual, profile)  # matters only while the standby hears
     if profile.stt is None:
+        _tell(fallbacks, unheard)
         return standby
     try:
         choice = choice_of("stt", profile.stt, settings)
@@ -51,27 +54,38 @@ def build_stt(
             chosen = plugin(choice, language=profile.language, http=http)
         else:
             endpoint = endpoint_for(settings, "stt", choice.name, model=choice.model)
+            _tell(fallbacks, _unheard(endpoint, profile))
             if endpoint == usual:
                 return standby
-            chosen = _of_endpoint(endpoint, profile, fallbacks, http=http)
+            chosen = _of_endpoint(endpoint, profile, http=http)
             if (endpoint.protocol, endpoint.base_url) == (usual.protocol, usual.base_url):
                 return chosen
-        pair = stt.FallbackAdapter([chosen, standby], vad=detector, attempt_timeout=5.0, max_retry_per_stt=0)
+        pair = Ears(chosen, standby, detector=detector)
     except UnfitError as error:
-        fallbacks.add("stt", str(error))
+        _tell(fallbacks, str(error), unheard)
         return standby
+    changes = [f"stt: {choice.name} does not answer; the host's usual one hears instead"]
+    if unheard is not None and unheard not in fallbacks.texts:
+        changes.append(unheard)
 
-    def on_change(event: stt.AvailabilityChangedEvent) -> None:
-        if not event.available and event.stt is not standby:
-            fallbacks.add("stt", f"stt: {choice.name} does not answer; the host's usual one hears instead")
+    def on_change(is_back: bool) -> None:
+        for text in changes:
+            if is_back:
+                fallbacks.remove("stt", text)
+            else:
+                fallbacks.add("stt", text)
 
-    pair.on("stt_availability_changed", on_change)
+    pair.on_change = on_change
     return pair
 
 
-def _of_endpoint(
-    endpoint: Endpoint, profile: Profile, fallbacks: Fallbacks, *, http: aiohttp.ClientSession
-) -> stt.STT[Any]:
+def _tell(fallbacks: Fallbacks, *texts: str | None) -> None:
+    for text in texts:
+        if text is not None:
+            fallbacks.add("stt", text)
+
+
+def _of_endpoint(endpoint: Endpoint, profile: Profile, *, http: aiohttp.ClientSession) -> stt.STT[Any]:
     key = endpoint.api_key.get_secret_value()
     if endpoint.protocol == "openai":
         spoken: dict[str, Any] = {"detect_language": True}
@@ -83,11 +97,8 @@ def _of_endpoint(
             base_url=endpoint.base_url,
             **spoken,
         )
-    options: dict[str, Any] = {}
-    if profile.language is not None:
-        language = _language(profile.language, endpoint, fallbacks)
-        if language is not None:
-            options["language"] = language
+    language = _language(profile.language, endpoint)
+    options: dict[str, Any] = {} if language is None else {"language": language}
     return deepgram.STT(
         model=endpoint.model or "nova-3",
         api_key=key,
@@ -97,14 +108,21 @@ def _of_endpoint(
     )
 
 
-def _language(tag: str, endpoint: Endpoint, fallbacks: Fallbacks) -> str | None:
+def _language(tag: str | None, endpoint: Endpoint) -> str | None:
     """What Deepgram, or what stands in for it here, is told to listen for; None = what it does by default."""
+    if tag is None or endpoint.is_local:
+        return None
+    return langcodes.closest_supported_match(tag, _HEARD, max_distance=_NEAR)
+
+
+def _unheard(endpoint: Endpoint, profile: Profile) -> str | None:
+    """Why the profile's language is not heard there, in one line; None = it is, as far as is known."""
+    tag = profile.language
+    if tag is None or endpoint.protocol != "deepgram":
+        return None
     if endpoint.is_local:
         trouble = language_trouble("local", tag)
-        if trouble is not None:
-            fallbacks.add("stt", trouble.message)
-        return None
-    known = langcodes.closest_supported_match(tag, _HEARD, max_distance=_NEAR)
-    if known is None:
-        fallbacks.add("stt", f"language: deepgram does not hear {tag!r}; choose another stt for it")
-    return known
+        return None if trouble is None else trouble.message
+    if _language(tag, endpoint) is None:
+        return f"language: deepgram does not hear {tag!r}; choose another stt for it"
+    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 SHORTENINGS = 4
 """Times that a conversation is cut in half for a model that refuses it."""
+
+_TOO_LARGE = 413
 
 NO_RETRY = APIConnectOptions(max_retry=0, retry_interval=0.0, timeout=120.0)
 """The router has tried whatever there is."""
@@ -52,7 +54,7 @@ class RoutedModel(llm.LLM[Any]):
         self.on_whole: Callable[[], None] = lambda: None
         """Called when an answer has come to its end."""
         self.on_blind: Callable[[], None] = lambda: None
-        """Called when a question was answered without its pictures, because it was refused with them."""
+        """Called when a question was answered that was refused with its pictures, and taken without them."""
         self.first = first
         self._models = models
         self._wanted = profile.model
@@ -144,49 +146,72 @@ class _Stream(llm.LLMStream):
             self._on_first()
             self._on_whole()
             return
-        context = self._chat_ctx
-        is_blind = False
-        for tries_left in reversed(range(SHORTENINGS + 1)):
-            try:
-                await self._ask(context)
-            except BadRequestError as error:
-                # Pictures first: most models take none.
-                blind = without_pictures(context)
-                is_blind = is_blind or blind is not None
-                shorter = blind or shortened(context)
-                if not tries_left or (blind is None and len(shorter.items) == len(context.items)):
-                    raise APIStatusError(_told(error), status_code=error.status, retryable=False) from error
-                # Most often it is longer than what the model can hold, and grows with each turn.
-                logger.warning(
-                    "a model refused the conversation, it is shown less of it",
-                    extra={"action": "llm.shortened", "status": error.status, "items": len(shorter.items)},
-                )
-                context = shorter
-            except LlmError as error:
-                raise APIConnectionError(_told(error), retryable=False) from error
-            else:
-                if is_blind:
-                    self._on_blind()
-                self._on_whole()
-                return
+        try:
+            await self._ask_for_less(self._ask)
+        except BadRequestError as error:
+            raise APIStatusError(_told(error), status_code=error.status, retryable=False) from error
+        except LlmError as error:
+            raise APIConnectionError(_told(error), retryable=False) from error
+        self._on_whole()
 
     async def _first_answers(self) -> bool:
         """Whether the model that comes before all others has answered."""
         first = self._first
         if first is None or (first.is_resting and self._models.may_answer):
             return False
-        return await first.answer(
-            self._event_ch.send_nowait, chat_ctx=self._chat_ctx, tools=self._tools, **self._question
+        try:
+            return await self._ask_for_less(self._ask_first)
+        except BadRequestError as error:
+            first.refused(error.status)
+            return False
+
+    async def _ask_for_less(self, ask: Callable[[llm.ChatContext], Awaitable[bool]]) -> bool:
+        """Ask, and where that is refused, with less of the conversation; returns what `ask` does.
+
+        Raises:
+            BadRequestError: It is refused however little it is.
+        """
+        context = self._chat_ctx
+        is_blind = False
+        for tries_left in reversed(range(SHORTENINGS + 1)):
+            try:
+                has_answered = await ask(context)
+            except BadRequestError as error:
+                # Pictures first: most models take none.
+                blind = without_pictures(context)
+                shorter = blind or shortened(context)
+                if not tries_left or (blind is None and len(shorter.items) == len(context.items)):
+                    raise
+                # Only if nothing else has to be left out was it the pictures; 413 is about their size.
+                is_blind = blind is not None and error.status != _TOO_LARGE
+                # Most often it is longer than what the model can hold, and grows with each turn.
+                logger.warning(
+                    "a model refused the conversation, it is shown less of it",
+                    extra={"action": "llm.shortened", "status": error.status, "items": len(shorter.items)},
+                )
+                context = shorter
+            else:
+                if has_answered and is_blind:
+                    self._on_blind()
+                return has_answered
+        return False
+
+    async def _ask_first(self, context: llm.ChatContext) -> bool:
+        if self._first is None:
+            return False
+        return await self._first.answer(
+            self._event_ch.send_nowait, chat_ctx=context, tools=self._tools, **self._question
         )
 
-    async def _ask(self, context: llm.ChatContext) -> None:
-        """Raises `BadRequestError` before the first piece only."""
+    async def _ask(self, context: llm.ChatContext) -> bool:
+        """True when the answer has come to its end. Raises `BadRequestError` before the first piece only."""
         reader = _Reader()
         messages, _ = context.to_provider_format(format="openai")
         async with aclosing(self._models.stream(replace(self._request, messages=messages))) as chunks:
             async for chunk in chunks:
                 for piece in reader.read(chunk):
                     self._event_ch.send_nowait(piece)
+        return True
 
 
 def _told(error: LlmError) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 from livekit.agents import APIError
 
@@ -14,7 +15,8 @@ class Quieter(logging.Filter):
     """For the handlers of a process.
 
     Takes identities and transcripts out of the records of livekit-agents. Its retries and tracebacks about
-    a provider become DEBUG: `session.trouble` says once when a provider fails and once when it works again.
+    a provider become DEBUG and lose the provider's words: `session.trouble` and `session.fallbacks` say once when a
+    provider fails and once when it works again.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -23,7 +25,9 @@ class Quieter(logging.Filter):
         for key in [key for key in record.__dict__ if key.startswith(_PERSONAL)]:
             del record.__dict__[key]
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, APIError) or (record.levelno == logging.WARNING and _is_retry(record)):
+        if isinstance(error, APIError):
+            _without_traceback(record)
+        if _without_tail(record) or isinstance(error, APIError):
             record.levelno, record.levelname = logging.DEBUG, "DEBUG"
             return logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
         return True
@@ -36,12 +40,28 @@ def quiet() -> None:
             handler.addFilter(Quieter())
 
 
-def _is_retry(record: logging.LogRecord) -> bool:
-    return isinstance(record.msg, str) and record.msg.startswith(
-        (
-            "failed to recognize speech",
-            "failed to synthesize speech",
-            "failed to generate LLM",
-            "failed to prewarm",
-        )
-    )
+_ABOUT_PROVIDERS = re.compile(
+    r"^failed to (?:recognize speech|synthesize speech|generate LLM|prewarm)"
+    r"|(?:failed|timed out|error),? switching to next (?:STT|TTS|LLM)"
+    r"|recovery (?:attempt )?failed|recovery timed out|recovery unexpected error"
+)
+"""What livekit-agents 1.8.9 says when a provider fails (`stt/stt.py`; `fallback_adapter.py` of `stt`, `tts` and `llm`).
+What follows is the provider's own answer, which may quote a key or what was said."""
+
+
+def _without_tail(record: logging.LogRecord) -> bool:
+    """Cut off what a provider says; returns whether the record is about one that fails."""
+    text = record.getMessage()
+    found = _ABOUT_PROVIDERS.search(text)
+    if found is None:
+        return False
+    record.msg, record.args = text[: found.end()], None
+    _without_traceback(record)
+    return True
+
+
+def _without_traceback(record: logging.LogRecord) -> None:
+    """Its last line is the provider's answer. The kind of error stays."""
+    if record.exc_info and record.exc_info[0] is not None:
+        record.error = record.exc_info[0].__name__
+    record.exc_info = record.exc_text = None

@@ -57,8 +57,13 @@ def build_tts(
         return standby
 
     def on_change(event: tts.AvailabilityChangedEvent) -> None:
-        if not event.available and event.tts is chosen:
-            fallbacks.add("tts", f"tts: {choice.name} does not answer; the host's usual voice speaks instead")
+        text = f"tts: {choice.name} does not answer; the host's usual voice speaks instead"
+        if event.tts is not chosen:
+            return
+        if event.available:
+            fallbacks.remove("tts", text)
+        else:
+            fallbacks.add("tts", text)
 
     pair.on("tts_availability_changed", on_change)
     return pair

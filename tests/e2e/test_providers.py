@@ -51,12 +51,12 @@ async def test_speech_to_text_refuses_for_a_while_and_the_call_lives(
         assert len(guest.agents) == 1
         assert len(worker.records("provider.failed")) == 1, "said once"
         await mortal.start()
-        await worker.wait_for_record("provider.recovered", timeout=15) if worker.records(
+        await worker.wait_for_record("provider.recovered", timeout=30) if worker.records(
             "provider.recovered"
         ) else None
         await asyncio.sleep(3)  # the next try
         await ask(guest)
-        recovered = await worker.wait_for_record("provider.recovered", timeout=15)
+        recovered = await worker.wait_for_record("provider.recovered", timeout=30)
         assert recovered["part"] == "stt"
 
 
@@ -160,7 +160,7 @@ async def test_ears_that_do_not_answer_are_replaced_in_the_call(
     ):
         await greeted(guest)
         await guest.say("Hello, can you hear me?")
-        told = await worker.wait_for_record("provider.fallback", timeout=20)
+        told = await worker.wait_for_record("provider.fallback", timeout=40)
         assert told["part"] == "stt"
         await guest.wait_for_silence(limit=30, pause=1.5)
         await ask(guest)

@@ -57,7 +57,7 @@ async def test_a_script_is_seen_as_local_and_answers_in_its_room(
                 "AGENT_DEPLOYMENT": "cloud",  # of the worker that shares these settings
             },
         ) as worker:
-            seen = await registry.wait_for(f"desk/{AGENT}", status="running", timeout=20)
+            seen = await registry.wait_for(f"desk/{AGENT}", status="running", timeout=40)
             assert (seen["kind"], seen["name"], seen["deployment"]) == ("worker", "Bo", "local")
             page = (await http.get("/?deployment=local")).text
             assert f'data-key="desk/{AGENT}"' in page
@@ -65,9 +65,9 @@ async def test_a_script_is_seen_as_local_and_answers_in_its_room(
             async with Caller(livekit.address, f"agent-{AGENT}-room", models_url=models.url) as guest:
                 await greeted(guest)
                 assert guest.others[0].name == "Bo"
-                seen = await registry.wait_for(AGENT, status="running", timeout=15)
+                seen = await registry.wait_for(AGENT, status="running", timeout=30)
                 assert (seen["name"], seen["deployment"]) == ("Bo", "local")
                 await ask(guest)
             async with Caller(livekit.address, "agent-other-room"):
                 refusal = "agent 'other' is for other workers; this one is 'json' alone"
-                await until(lambda: refusal in worker.log_text(), timeout=20, what="the refusal")
+                await until(lambda: refusal in worker.log_text(), timeout=40, what="the refusal")

@@ -55,7 +55,7 @@ async def session_of(registry: Registry, agent_id: str, *, is_open: bool, n_turn
         fits = found and found[0]["isOpen"] is is_open and found[0]["turns"] >= n_turns
         return await registry.get(f"/api/sessions/{found[0]['id']}") if fits else None
 
-    return await until_answered(look, timeout=15, what=f"the session of {agent_id}")
+    return await until_answered(look, timeout=30, what=f"the session of {agent_id}")
 
 
 async def a_call(livekit: LiveKitServer, models: LocalModels, agent_id: str) -> Caller:
@@ -63,9 +63,9 @@ async def a_call(livekit: LiveKitServer, models: LocalModels, agent_id: str) -> 
     loop = asyncio.get_running_loop()
     guest = Caller(livekit.address, f"agent-{agent_id}-room", "guest-4711", models_url=models.url)
     async with guest:
-        await guest.hear(after=loop.time(), limit=20)
+        await guest.hear(after=loop.time(), limit=40)
         said = await guest.say("Where is the swimming pool?")
-        await guest.hear(after=said.ended_at, limit=20)
+        await guest.hear(after=said.ended_at, limit=40)
     return guest
 
 

@@ -68,6 +68,10 @@ class STT(stt.STT[Any]):
 
 
 class TTS(tts.TTS[Any]):
+    """Fails, until `failures` were enough."""
+
+    failures = 1_000
+
     def __init__(self, **options: Any) -> None:
         super().__init__(
             capabilities=tts.TTSCapabilities(streaming=False), sample_rate=24_000, num_channels=1
@@ -82,4 +86,11 @@ class TTS(tts.TTS[Any]):
 
 class _Silence(tts.ChunkedStream):
     async def _run(self, output_emitter: tts.AudioEmitter) -> None:
-        raise APIConnectionError("no network")
+        assert isinstance(self._tts, TTS)
+        if self._tts.failures > 0:
+            self._tts.failures -= 1
+            raise APIConnectionError("no network")
+        output_emitter.initialize(
+            request_id="1", sample_rate=24_000, num_channels=1, mime_type="audio/pcm", stream=False
+        )
+        output_emitter.push(bytes(48_000))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 from livekit.agents import APIConnectionError, APIStatusError, llm
 
+from llm.errors import BadRequestError
 from session.fallbacks import Fallbacks
 from session.first_model import REST, FirstModel
 from tests.session import acme_plugin
@@ -50,7 +51,7 @@ async def test_its_answer_is_passed_on(looptime: float) -> None:
     [
         pytest.param((3.1, "Late."), 3.0, "no first word in time", id="late"),
         pytest.param(("", 3.1, "Late."), 3.0, "no first word in time", id="a role is no word"),
-        pytest.param((APIStatusError("no", status_code=401),), 0.0, "APIStatusError", id="refused"),
+        pytest.param((APIStatusError("no", status_code=401),), 0.0, "APIStatusError", id="no key"),
         pytest.param((1.0, KeyError("sesame")), 1.0, "KeyError", id="broken plugin"),
         pytest.param((), 0.0, "its answer is empty", id="empty"),
     ],
@@ -97,3 +98,39 @@ async def test_nobody_else_is_asked_in_the_middle_of_an_answer(
     assert not raised.value.retryable
     assert asked.pieces
     assert looptime == pytest.approx(seconds)
+    assert asked.model.is_resting, "the next turn would break off likewise"
+    assert asked.fallbacks.texts == (
+        "llm: acme does not answer (its answer broke off); another language model does",
+    )
+
+
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
+async def test_a_refusal_of_the_question_is_no_failure_of_the_model(status: int) -> None:
+    asked = Asked(APIStatusError("my card is 4111", status_code=status))
+    with pytest.raises(BadRequestError) as raised:
+        await asked.ask()
+    assert raised.value.status == status
+    assert "4111" not in str(raised.value)
+    assert not asked.model.is_resting
+    assert asked.fallbacks.texts == ()
+    asked.model.refused(status)
+    assert asked.model.is_resting
+    assert asked.fallbacks.texts == (
+        f"llm: acme does not answer (HTTP {status}); another language model does",
+    )
+
+
+async def test_what_was_told_is_taken_back_when_it_answers() -> None:
+    asked = Asked(APIConnectionError("gone"))
+    told: list[tuple[str, ...]] = []
+    asked.fallbacks.on_change = lambda: told.append(asked.fallbacks.texts)
+    await asked.ask()
+    asked.plugin.steps = ()
+    await asked.ask()
+    assert [len(texts) for texts in told] == [1, 0, 1], "it fails otherwise now"
+    asked.plugin.steps = ("Hello.",)
+    assert await asked.ask()
+    assert asked.fallbacks.texts == ()
+    assert not asked.model.is_resting
+    await asked.ask()
+    assert len(told) == 4

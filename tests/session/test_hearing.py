@@ -12,6 +12,7 @@ from livekit.agents import stt
 from livekit.plugins import deepgram, openai
 
 from config.provider_list import PROVIDERS
+from session.ears import Ears
 from tests.session import acme_plugin
 from tests.session.speech_choice import ACME, KEY, Built
 
@@ -28,6 +29,10 @@ def _acme(monkeypatch: pytest.MonkeyPatch) -> None:
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
         yield session
+
+
+def texts_of(built: Built) -> tuple[str, ...]:
+    return built.fallbacks.texts
 
 
 @pytest.mark.parametrize(
@@ -68,8 +73,8 @@ async def test_who_hears(
 
 async def test_a_plugin_gets_what_it_takes_and_the_host_stands_by(http: aiohttp.ClientSession) -> None:
     built = Built(http, {}, stt="acme/ears-2", language="es")
-    assert isinstance(built.stt, stt.FallbackAdapter)
-    chosen, standby = built.stt._stt_instances
+    assert isinstance(built.stt, Ears)
+    chosen, standby = built.stt.chosen, built.stt.standby
     assert isinstance(chosen, stt.StreamAdapter), "it takes whole sentences only"
     assert isinstance(chosen.wrapped_stt, acme_plugin.STT)
     assert chosen.wrapped_stt.options == {"model": "ears-2", "language": "es-ES", "http_session": http}
@@ -80,12 +85,50 @@ async def test_a_plugin_gets_what_it_takes_and_the_host_stands_by(http: aiohttp.
 async def test_openai_hears_what_it_is_told_or_finds_out(http: aiohttp.ClientSession) -> None:
     for profile, languages in (({"language": "es-MX"}, ["es"]), ({}, [])):
         built = Built(http, {"openai_api_key": "sesame"}, stt="openai", **profile)
-        assert isinstance(built.stt, stt.FallbackAdapter)
-        chosen = built.stt._stt_instances[0]
+        assert isinstance(built.stt, Ears)
+        chosen = built.stt.chosen
         assert isinstance(chosen, stt.StreamAdapter)
         assert isinstance(chosen.wrapped_stt, openai.STT)
         assert [str(one) for one in chosen.wrapped_stt._opts.languages] == languages
         await built.stt.aclose()
+
+
+@pytest.mark.parametrize(
+    ("given", "language", "why"),
+    [
+        pytest.param({}, "es", "language: local hears English only, not 'es'", id="a small model"),
+        pytest.param(DEEPGRAM, "eu", "language: deepgram does not hear 'eu'", id="not even Deepgram"),
+    ],
+)
+async def test_what_the_standby_cannot_hear_is_told_only_while_it_hears(
+    given: dict[str, str], language: str, why: str, http: aiohttp.ClientSession
+) -> None:
+    built = Built(http, given, stt="acme", language=language)
+    assert isinstance(built.stt, Ears)
+    assert built.fallbacks.texts == ()
+    for _ in range(2):
+        built.stt.tell(is_up=False)
+        told = texts_of(built)
+        assert told[0] == "stt: acme does not answer; the host's usual one hears instead"
+        assert told[1].startswith(why)
+        assert len(told) == 2
+        built.stt.tell(is_up=True)
+        assert built.fallbacks.texts == ()
+    await built.stt.aclose()
+
+
+async def test_what_the_chosen_one_cannot_hear_is_told_all_the_time(http: aiohttp.ClientSession) -> None:
+    built = Built(http, {"openai_api_key": "sesame"}, stt="local", language="es")
+    assert isinstance(built.stt, deepgram.STT), "it is the usual one, too"
+    (text,) = built.fallbacks.texts
+    assert text.startswith("language: local hears English only")
+    built = Built(http, DEEPGRAM, stt="local", language="eu")
+    assert isinstance(built.stt, Ears)
+    assert built.fallbacks.texts == ("language: local hears English only, not 'eu'" + text[44:],)
+    built.stt.tell(is_up=False)
+    built.stt.tell(is_up=True)
+    assert len(built.fallbacks.texts) == 1
+    await built.stt.aclose()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,10 @@ from llm.errors import BadRequestError, BrokenStreamError, NoModelError
 from llm.health import State
 from llm.models import Models
 from llm.requests import ChatRequest
+from session.fallbacks import Fallbacks
+from session.first_model import FirstModel
 from session.language_model import BackAgain, RoutedModel
+from tests.session import acme_plugin
 from tests.session.fake_models import FakeModels
 from wire import DEFAULT_PROFILE
 
@@ -190,6 +193,55 @@ async def test_a_conversation_that_is_too_long_is_cut_until_the_model_takes_it()
     assert (last[0]["content"], last[-1]["content"]) == ("You are Ada.", "Answer 19")
     assert whole == [True]
     assert len(context.items) == 41, "the call itself forgets nothing"
+
+
+def before_all(plugin: acme_plugin.LLM, models: FakeModels) -> tuple[RoutedModel, Fallbacks]:
+    fallbacks = Fallbacks()
+    first = FirstModel(plugin, name="acme", first_word=3.0, between=5.0, total=20.0, fallbacks=fallbacks)
+    return RoutedModel(cast(Models, models), DEFAULT_PROFILE, first=first), fallbacks
+
+
+class Short(acme_plugin.LLM):
+    """Refuses more than `most` messages."""
+
+    most = 3
+
+    def chat(self, *, chat_ctx: llm.ChatContext, **given: Any) -> llm.LLMStream:
+        refusal = APIStatusError("too long: my card is 4111", status_code=400)
+        self.steps = ("Yes.",) if len(chat_ctx.items) <= self.most else (refusal,)
+        return super().chat(chat_ctx=chat_ctx, **given)
+
+
+def long_talk() -> llm.ChatContext:
+    context = llm.ChatContext.empty()
+    for number in range(10):
+        context.add_message(role="user", content=f"Question {number}")
+    return context
+
+
+async def test_a_plugins_model_too_is_shown_less_until_it_answers() -> None:
+    plugin, models = Short(), FakeModels()
+    model, fallbacks = before_all(plugin, models)
+    for _ in range(2):
+        async with model.chat(chat_ctx=long_talk()) as stream:
+            assert (await stream.collect()).text == "Yes."
+    assert models.requests == []
+    assert fallbacks.texts == ()
+    assert model.model == "acme-1"
+
+
+async def test_one_that_takes_the_question_in_no_form_rests_and_the_others_get_all_of_it() -> None:
+    """Such as Google's, which answers 400 to a wrong key."""
+    plugin, models = Short(), FakeModels()
+    plugin.most = 0
+    models.answer = [piece("stop", content="Hm.")]
+    model, fallbacks = before_all(plugin, models)
+    for _ in range(2):
+        async with model.chat(chat_ctx=long_talk()) as stream:
+            assert (await stream.collect()).text == "Hm."
+    assert [len(request.messages) for request in models.requests] == [10, 10]
+    assert plugin.n_asked == 3, "with 10, 5 and 2 messages, and not in the next turn"
+    assert fallbacks.texts == ("llm: acme does not answer (HTTP 400); another language model does",)
 
 
 async def test_an_answer_that_breaks_off_is_not_whole() -> None:

@@ -132,6 +132,30 @@ async def test_a_voice_that_fails_in_the_call_is_told_once(http: aiohttp.ClientS
     await built.tts.aclose()
 
 
+async def test_a_voice_that_is_back_is_not_told_of_any_more(http: aiohttp.ClientSession) -> None:
+    built = Built(http, {"local_models_url": f"http://127.0.0.1:{free_port()}"}, tts="acme")
+    assert isinstance(built.tts, tts.FallbackAdapter)
+    chosen = built.tts._tts_instances[0]
+    assert isinstance(chosen, acme_plugin.TTS)
+    chosen.failures = 1  # livekit-agents tries it once more by itself
+    told: list[tuple[str, ...]] = []
+    is_back = asyncio.Event()
+
+    def on_change() -> None:
+        told.append(built.fallbacks.texts)
+        if len(told) == 2:
+            is_back.set()
+
+    built.fallbacks.on_change = on_change
+    with pytest.raises(APIConnectionError, match="all TTSs failed"):
+        await say_hello(built.tts)
+    await is_back.wait()
+    assert [len(texts) for texts in told] == [1, 0]
+    await say_hello(built.tts)
+    assert len(told) == 2
+    await built.tts.aclose()
+
+
 @pytest.mark.parametrize(
     ("language", "usual", "voice"),
     [
