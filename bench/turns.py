@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from bench import harness
@@ -103,6 +103,8 @@ async def interrupt(caller: Caller, measured: Measured) -> None:
         measured.n_not_stopped += 1
     else:
         measured.stops.append(stopped_at - said.started_at)
+        with suppress(LateError):  # the answer to it: the next question must not be spoken into it
+            await caller.hear_start(after=max(said.ended_at, stopped_at), limit=_LIMIT)
     await quiet(caller)
 
 
