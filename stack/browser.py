@@ -32,9 +32,6 @@ _ARGUMENTS = (
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",  # allows what a page asks for
 )
-_TAIL = 60.0
-"""Seconds of silence after the question; the recording begins anew after that."""
-
 _EARS = """
 (() => {
   // When sound of others began to be heard, in milliseconds of the clock; it is over after 400 ms of silence.
@@ -156,11 +153,13 @@ class Browser:
     Args:
         question: What the microphone says, `lead` seconds after it is opened; empty = nothing.
         lead: Seconds.
+        tail: Seconds of silence after the question; the recording begins anew after that.
     """
 
-    def __init__(self, *, question: str = "", lead: float = 8.0) -> None:
+    def __init__(self, *, question: str = "", lead: float = 8.0, tail: float = 60.0) -> None:
         self._question = question
         self._lead = lead
+        self._tail = tail
         self._undo = AsyncExitStack()
         self._chromium: Chromium | None = None
 
@@ -186,7 +185,7 @@ class Browser:
         async with AsyncExitStack() as undo:
             folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="roomkeeper-browser-")))
             recording = folder / "microphone.wav"
-            _record(recording, self._question, self._lead)
+            _record(recording, self._question, lead=self._lead, tail=self._tail)
             playwright = await undo.enter_async_context(async_playwright())
             self._chromium = await playwright.chromium.launch(
                 executable_path=program,
@@ -202,11 +201,11 @@ class Browser:
         await self._undo.aclose()
 
 
-def _record(path: Path, question: str, lead: float) -> None:
+def _record(path: Path, question: str, *, lead: float, tail: float) -> None:
     with wave.open(str(path), "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(SAMPLE_RATE)
         sound.writeframes(bytes(2 * round(lead * SAMPLE_RATE)))
         sound.writeframes(speak(question) if question else b"")
-        sound.writeframes(bytes(2 * round(_TAIL * SAMPLE_RATE)))
+        sound.writeframes(bytes(2 * round(tail * SAMPLE_RATE)))

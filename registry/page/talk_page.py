@@ -13,7 +13,7 @@ from starlette.responses import Response
 from registry.page.answers import HEADERS, html, see
 from registry.running import Registry
 from registry.store import StoreError
-from rooms.tokens import browser_url
+from rooms.tokens import browser_url, room_for
 from wire import AgentId, AgentIdError, parse_agent_id
 
 BUNDLE = Path(__file__).parent / "static" / "talk"
@@ -49,6 +49,7 @@ def talk_router(registry: Registry) -> APIRouter:
             "agent_id": wanted,
             "name": await _name(registry, wanted),
             "livekit_url": livekit_url,
+            "humans": _humans(registry, wanted),
             "trouble": "" if livekit_url else keeper.trouble or _NOT_KEEPING,
             "has_token": has_token,
         }
@@ -87,6 +88,13 @@ def _livekit_sources(url: str) -> list[str]:
     # LiveKit Cloud sends browsers to the region that is next to them, which is a host of its own.
     places = [parts.netloc, *([f"*{_CLOUD}"] if (parts.hostname or "").endswith(_CLOUD) else [])]
     return [f"{scheme}://{place}" for place in places for scheme in (parts.scheme, http)]
+
+
+def _humans(registry: Registry, agent_id: AgentId) -> int:
+    """How many humans are in the agent's own room, as far as the room keeper knows."""
+    name, _ = room_for(None, agent_id)
+    room = registry.keeper.room(name)
+    return 0 if room is None else len(room.humans)
 
 
 async def _name(registry: Registry, agent_id: AgentId) -> str:

@@ -15,6 +15,8 @@ export interface Notes {
   /** `absent`, or `failed: …`; empty = nothing is wrong with it. */
   avatar: string;
   vision: boolean;
+  /** It should see, and its model has refused pictures. */
+  isBlind: boolean;
   /** The language that it speaks in place of the human's; empty = it does not translate. */
   translate: string;
   /** Providers in whose place others serve, in words. */
@@ -44,6 +46,7 @@ export function parseNotes(text: string | undefined): Notes {
     waiting: line(said.waiting),
     avatar: line(said.avatar),
     vision: said.vision === true,
+    isBlind: said.vision === "not understood",
     translate: line(said.translate),
     fallback: fallback.map(line).filter(Boolean).slice(0, MOST),
   };

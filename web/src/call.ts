@@ -2,24 +2,25 @@
 
 import {
   ConnectionError,
+  ConnectionState,
   DefaultReconnectPolicy,
   DisconnectReason,
   LogLevel,
   Room,
   RoomEvent,
   setLogLevel,
-  Track,
-  type LocalAudioTrack,
 } from "livekit-client";
 import { Company } from "./company.js";
-import { afterEnd, nextWait } from "./endings.js";
+import { afterEnd, failuresAfter, nextWait } from "./endings.js";
 import { isInside, NOBODY, type Change, type Ending, type Facts } from "./facts.js";
 import type { Microphone } from "./microphone.js";
+import { Publishing } from "./publishing.js";
 import { askToken, RefusedError, Sight } from "./registry.js";
 import type { Tab } from "./tab.js";
 
 const UNAUTHORIZED = 401;
 const CONNECT_TIMEOUT = 10_000; // ms
+const TEND = 3_000; // ms between two looks whether the microphone is in the room
 
 setLogLevel(LogLevel.warn);
 
@@ -29,6 +30,7 @@ export type Show = (room: Room) => void;
 export class Call {
   room: Room | null = null;
   private company: Company | null = null;
+  private publishing: Publishing | null = null;
   private attempt = 0; // of joining; one that is not the latest is nobody's any more
   private failures = 0;
   private joinedAt = 0;
@@ -49,6 +51,9 @@ export class Call {
     this.sight = new Sight(agentId, (isUnheard) => this.facts().agent && change({ isUnheard }));
     window.addEventListener("online", () => this.hurry());
     document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
+    setInterval(() => void this.tend(), TEND);
+    // And not on `beforeunload`: the human, or another page, may stop that.
+    window.addEventListener("pagehide", () => this.away());
     window.addEventListener("pageshow", (event) => {
       if (event.persisted && tab.isInCallWith(agentId)) void this.join();
     });
@@ -73,12 +78,11 @@ export class Call {
     this.over("left");
   }
 
-  /** Publish a microphone that came later. */
-  async publish(track: LocalAudioTrack | null): Promise<void> {
-    const room = this.room;
-    if (!track || !room || !isInside(this.facts())) return;
-    if (room.localParticipant.getTrackPublication(Track.Source.Microphone)?.track === track) return;
-    await room.localParticipant.publishTrack(track, { source: Track.Source.Microphone });
+  /** See to it that the microphone gives sound and is in the room. May be called at any time. Never raises. */
+  async tend(): Promise<void> {
+    if (!isInside(this.facts())) return;
+    await this.microphone.check();
+    await this.publishing?.look();
   }
 
   private async try(): Promise<void> {
@@ -86,7 +90,7 @@ export class Call {
     this.drop();
     this.attempt += 1;
     const attempt = this.attempt;
-    const opening = this.microphone.open();
+    void this.microphone.open();
     try {
       const given = await askToken(this.agentId, this.tab.identity);
       if (attempt !== this.attempt) return;
@@ -100,13 +104,7 @@ export class Call {
     this.joinedAt = performance.now();
     this.change({ phase: "in_call", trouble: "", isAnew: false });
     this.sight.open();
-    const track = await opening;
-    if (attempt !== this.attempt) return;
-    try {
-      await this.publish(track);
-    } catch {
-      this.change({ microphone: "busy" }); // the connection broke in between, or LiveKit refuses the track
-    }
+    await this.tend();
   }
 
   private open(attempt: number): Room {
@@ -114,28 +112,38 @@ export class Call {
     this.warm = null;
     this.room = room;
     this.company = new Company(room, this.change, this.facts, this.onGone);
+    this.publishing = new Publishing(
+      room.localParticipant,
+      () => room.state === ConnectionState.Connected,
+      () => this.microphone.track,
+      (isUnpublished) => this.facts().isUnpublished !== isUnpublished && this.change({ isUnpublished }),
+    );
     for (const show of this.shows) show(room);
     room.on(RoomEvent.Reconnecting, () => attempt === this.attempt && this.change({ phase: "reconnecting" }));
     room.on(RoomEvent.SignalReconnecting, () => attempt === this.attempt && this.change({ phase: "reconnecting" }));
-    room.on(RoomEvent.Reconnected, () => attempt === this.attempt && this.change({ phase: "in_call" }));
+    room.on(RoomEvent.Reconnected, () => {
+      if (attempt !== this.attempt) return;
+      this.change({ phase: "in_call" });
+      void this.tend();
+    });
     room.on(RoomEvent.Disconnected, (reason?: DisconnectReason) => {
-      // What this class ends itself is nobody's any more. So this is the page being left, perhaps to be loaded again.
-      if (reason === DisconnectReason.CLIENT_INITIATED) return;
-      if (attempt === this.attempt && isInside(this.facts())) this.ended(reason);
+      // A room that this class ends itself is nobody's any more. LiveKit's client ends one that the browser freezes.
+      if (room === this.room && attempt === this.attempt && isInside(this.facts())) this.ended(reason);
     });
     return room;
   }
 
   private ended(reason: DisconnectReason | undefined): void {
     const leaving = this.facts().agent?.leaving ?? this.facts().lost?.reason ?? "";
-    const next = afterEnd(reason, (performance.now() - this.joinedAt) / 1000, leaving);
+    const inside = (performance.now() - this.joinedAt) / 1000;
+    const next = afterEnd(reason, inside, leaving);
     if (!next.again) {
       this.over(next.ending);
       return;
     }
     this.drop();
     this.change({ phase: "returning", isAnew: next.isAnew, trouble: "", ...NOBODY });
-    this.failures = 0;
+    this.failures = failuresAfter(this.failures, inside);
     this.later();
   }
 
@@ -184,12 +192,22 @@ export class Call {
     });
   }
 
+  /** The page is left. It may be shown again as it is, and then joins anew. */
+  private away(): void {
+    clearTimeout(this.timer);
+    this.attempt += 1;
+    this.drop();
+    this.microphone.close();
+  }
+
   /** Be rid of the room. */
   private drop(): void {
     this.timer = undefined;
     this.sight.close();
     this.company?.close();
     this.company = null;
+    this.publishing?.close();
+    this.publishing = null;
     const room = this.room;
     this.room = null;
     if (!room) return;
@@ -204,6 +222,8 @@ function newRoom(): Room {
     adaptiveStream: true,
     dynacast: true,
     stopLocalTrackOnUnpublish: false,
+    // Its own way leaves as soon as a navigation is begun, also one that is cancelled. See `away`.
+    disconnectOnPageLeave: false,
     // Nobody waits a minute for a network: then the page joins anew, with a fresh token.
     reconnectPolicy: new DefaultReconnectPolicy([0, 300, 700, 1500, 3000, 5000]),
   });

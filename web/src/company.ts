@@ -14,6 +14,13 @@ export function isAgent(participant: RemoteParticipant): boolean {
   return participant.kind === ParticipantKind.AGENT && !participant.attributes[ON_BEHALF];
 }
 
+/** Whether somebody hears what is said here: an agent, its face and what records are none. */
+export function isHuman(participant: Pick<RemoteParticipant, "kind" | "attributes" | "identity">): boolean {
+  const { kind, attributes, identity } = participant;
+  const isPerson = kind === ParticipantKind.STANDARD || kind === ParticipantKind.SIP;
+  return isPerson && !attributes[ON_BEHALF] && !identity.startsWith("ai-");
+}
+
 /** Watches one room, from before it is connected until `close`. */
 export class Company {
   private agent: RemoteParticipant | null = null;
@@ -51,7 +58,10 @@ export class Company {
 
   private look(): void {
     if (this.isClosed) return;
-    const agents = [...this.room.remoteParticipants.values()].filter(isAgent);
+    const all = [...this.room.remoteParticipants.values()];
+    const others = all.filter(isHuman).length;
+    if (others !== this.facts().others) this.change({ others });
+    const agents = all.filter(isAgent);
     // Two agents are there for a moment at most, and the one that leaves says so.
     const stays = agents.filter((each) => agentOf(each.identity, each.attributes).leaving === "");
     const found = stays.find((each) => each.identity === this.agent?.identity) ?? stays[0] ?? agents[0] ?? null;

@@ -31,6 +31,16 @@ export function afterEnd(reason: DisconnectReason | undefined, inside: number, l
   }
 }
 
+/**
+ * Failures in a row, now that a connection has ended. One that lasts no time is a failure, too: it would be joined and
+ * lost for ever, several times a second.
+ *
+ * @param inside Seconds in the call before it ended.
+ */
+export function failuresAfter(failures: number, inside: number): number {
+  return inside < SETTLED ? failures : 0;
+}
+
 /** Seconds before the next try. `failures`: in a row, 0 for the first one. */
 export function nextWait(failures: number): number {
   return WAITS[Math.min(failures, WAITS.length - 1)] ?? 0;

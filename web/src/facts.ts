@@ -29,6 +29,13 @@ export type MicrophoneState =
   | "busy" // another program holds it
   | "gone"; // it was there and vanished
 
+/** A microphone that serves in place of another one. */
+export interface StandIn {
+  label: string;
+  /** What the other one did: it vanished, or it was chosen and cannot be opened. */
+  cause: "vanished" | "chosen";
+}
+
 /** Why there is no agent, in the registry's words. */
 export interface Why {
   answer: string;
@@ -53,10 +60,13 @@ export interface Facts {
   /** There has been no agent for so long that it is worth a word. */
   isAlone: boolean;
   why: Why | null;
+  /** Humans in the call beside this one. */
+  others: number;
 
   microphone: MicrophoneState;
-  /** Which microphone came in place of one that vanished; empty = none did. */
-  insteadOf: string;
+  insteadOf: StandIn | null;
+  /** The microphone is open, and LiveKit does not take its sound. */
+  isUnpublished: boolean;
   canPlay: boolean;
   isSharing: { camera: boolean; screen: boolean };
   /** Why a camera or screen is not shared; empty = nothing went wrong. */
@@ -76,15 +86,17 @@ export const AT_FIRST: Facts = {
   isUnheard: false,
   isAlone: false,
   why: null,
+  others: 0,
   microphone: "unknown",
-  insteadOf: "",
+  insteadOf: null,
+  isUnpublished: false,
   canPlay: true,
   isSharing: { camera: false, screen: false },
   sharingTrouble: "",
   chatTrouble: "",
 };
 
-/** What is known of the agent before there is one. */
+/** What is known of a room before one is in it. */
 export const NOBODY: Partial<Facts> = {
   agent: null,
   lost: null,
@@ -92,6 +104,8 @@ export const NOBODY: Partial<Facts> = {
   isUnheard: false,
   isAlone: false,
   why: null,
+  others: 0,
+  isUnpublished: false,
 };
 
 export type Change = (change: Partial<Facts>) => void;

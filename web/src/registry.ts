@@ -3,6 +3,7 @@
 import type { Why } from "./facts.js";
 
 const TIMEOUT = 10_000; // ms
+const UNKNOWN = 404;
 
 export interface Given {
   url: string;
@@ -48,6 +49,27 @@ export async function askWhy(room: string): Promise<Why | null> {
   }
 }
 
+/** Whether the registry has lost sight of the agent; null = it cannot say. Never raises. */
+async function askIsUnheard(agentId: string): Promise<boolean | null> {
+  try {
+    const answer = await ask(`/api/agents/${encodeURIComponent(agentId)}`, {});
+    return isLost((await answer.json()) as Row);
+  } catch (error) {
+    // One that it has never heard of is not lost.
+    return error instanceof RefusedError && error.status === UNKNOWN ? false : null;
+  }
+}
+
+interface Row {
+  agentId: string;
+  suspect: boolean;
+  status: string;
+}
+
+function isLost(row: Row): boolean {
+  return row.suspect || row.status === "offline";
+}
+
 async function ask(path: string, init: RequestInit): Promise<Response> {
   let answer: Response;
   try {
@@ -75,6 +97,7 @@ function sentence(text: string): string {
 export class Sight {
   private stream: EventSource | null = null;
   private isWanted = false;
+  private nEvents = 0; // about this agent
 
   /** @param tell Whether the registry has lost sight of the agent. */
   constructor(
@@ -104,12 +127,23 @@ export class Sight {
     } else if (!this.stream) {
       this.stream = new EventSource("/api/events");
       this.stream.addEventListener("agents", (event: MessageEvent<string>) => this.read(event.data));
+      // What changed while nobody listened is not sent again.
+      for (const event of ["open", "reload"]) this.stream.addEventListener(event, () => void this.askNow());
     }
   }
 
+  private async askNow(): Promise<void> {
+    const before = this.nEvents;
+    const isUnheard = await askIsUnheard(this.agentId);
+    // An event in between is newer than the answer.
+    if (this.stream && before === this.nEvents && isUnheard !== null) this.tell(isUnheard);
+  }
+
   private read(data: string): void {
-    const { agents } = JSON.parse(data) as { agents: { agentId: string; suspect: boolean; status: string }[] };
+    const { agents } = JSON.parse(data) as { agents: Row[] };
     const mine = agents.find((each) => each.agentId === this.agentId);
-    if (mine) this.tell(mine.suspect || mine.status === "offline");
+    if (!mine) return;
+    this.nEvents += 1;
+    this.tell(isLost(mine));
   }
 }

@@ -53,6 +53,7 @@ const microphone = new Microphone(
   change,
   (track) => level.listen(track),
   (devices, current) => view.listMicrophones(devices, current),
+  () => void call.tend(),
 );
 
 function showQuality(room: Room): void {
@@ -92,8 +93,8 @@ async function send(text: string): Promise<void> {
 view.on({
   join: () => void call.join(),
   leave: () => void call.leave(),
-  mute: () => void microphone.toggle().then((track) => call.publish(track)),
-  choose: (id) => void microphone.choose(id).catch(() => change({ microphone: "busy" })),
+  mute: () => void microphone.toggle().then(() => call.tend()),
+  choose: (id) => void microphone.choose(id),
   camera: () => void (call.room && share(call.room, "camera", change, () => facts)),
   screen: () => void (call.room && share(call.room, "screen", change, () => facts)),
   sound: () => void call.room?.startAudio(),

@@ -57,7 +57,13 @@ const MICROPHONES: Partial<Record<MicrophoneState, { tone: Tone; text: string }>
 
 /** All that has to be said now, the most important first. */
 export function sayings(facts: Facts): Saying[] {
-  return [...aboutTheWay(facts), ...aboutTheAgent(facts), ...aboutTheBrowser(facts)];
+  return [...aboutTheWay(facts), ...aboutTheOthers(facts), ...aboutTheAgent(facts), ...aboutTheBrowser(facts)];
+}
+
+function* aboutTheOthers(facts: Facts): Generator<Saying> {
+  if (!facts.others || !isInside(facts)) return;
+  const who = facts.others === 1 ? "One other person is" : `${facts.others} other people are`;
+  yield { key: "others", tone: "info", text: `${who} in this call.` };
 }
 
 function* aboutTheWay(facts: Facts): Generator<Saying> {
@@ -84,7 +90,7 @@ function* aboutTheAgent(facts: Facts): Generator<Saying> {
       const text = "The agent does not answer its registry. If it is gone, another one comes in a moment.";
       yield { key: "agent", tone: "warning", text };
     } else if (facts.isSuccessor) {
-      yield { key: "agent", tone: "done", text: "Another agent has taken over, and knows what was said so far." };
+      yield { key: "agent", tone: "done", text: "Another agent has taken over." };
     }
     yield* aboutItself(agent);
   } else if (facts.phase === "in_call") {
@@ -116,6 +122,10 @@ function* aboutItself(agent: Agent): Generator<Saying> {
         : "The agent's face has failed. The call goes on with sound alone.";
     yield { key: "avatar", tone: "info", text };
   }
+  if (notes.isBlind) {
+    const text = "The model of this agent does not understand pictures. It answers without them.";
+    yield { key: "vision", tone: "info", text };
+  }
   if (notes.translate) {
     const text = `It translates: what you say, the agent says in ${languageName(notes.translate)}.`;
     yield { key: "translate", tone: "info", text };
@@ -133,9 +143,13 @@ function* aboutTheBrowser(facts: Facts): Generator<Saying> {
   }
   const microphone = MICROPHONES[facts.microphone];
   if (microphone) yield { key: "microphone", ...microphone };
-  else if (facts.insteadOf) {
-    const text = `The microphone has vanished; “${facts.insteadOf}” is used instead.`;
-    yield { key: "microphone", tone: "info", text };
+  else if (facts.isUnpublished && isInside(facts)) {
+    const text = "The microphone is open, but its sound does not reach the call. Trying again; you can write meanwhile.";
+    yield { key: "microphone", tone: "warning", text };
+  } else if (facts.insteadOf) {
+    const { cause, label } = facts.insteadOf;
+    const what = cause === "vanished" ? "The microphone has vanished" : "The microphone that you chose cannot be opened";
+    yield { key: "microphone", tone: "info", text: `${what}; “${label}” is used instead.` };
   }
   if (facts.sharingTrouble) yield { key: "sharing", tone: "warning", text: facts.sharingTrouble };
   if (facts.chatTrouble) yield { key: "chat", tone: "warning", text: facts.chatTrouble };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { agentOf, parseNotes } from "../src/agent.js";
 
-const NOTHING = { waiting: "", avatar: "", vision: false, translate: "", fallback: [] };
+const NOTHING = { waiting: "", avatar: "", vision: false, isBlind: false, translate: "", fallback: [] };
 
 test("an agent that says nothing has no notes", () => {
   assert.deepEqual(parseNotes(undefined), NOTHING);
@@ -28,4 +28,9 @@ test("an agent is read from its attributes", () => {
   const attributes = { "lk.agent.state": "thinking", "roomkeeper.leaving": "operator", "roomkeeper.notes": '{"vision":true}' };
   const agent = agentOf("ai-1", attributes);
   assert.deepEqual([agent.identity, agent.state, agent.leaving, agent.notes.vision], ["ai-1", "thinking", "operator", true]);
+});
+
+test("an agent whose model refuses pictures says so", () => {
+  const notes = parseNotes('{"vision":"not understood"}');
+  assert.deepEqual([notes.vision, notes.isBlind], [false, true]);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DisconnectReason } from "livekit-client";
-import { afterEnd, nextWait, SETTLED } from "../src/endings.js";
+import { afterEnd, failuresAfter, nextWait, SETTLED } from "../src/endings.js";
 
 const ANEW = { again: true, isAnew: true };
 const ENDED = { again: false, ending: "agent_ended" };
@@ -21,6 +21,10 @@ const cases: [string, DisconnectReason | undefined, number, string, unknown][] =
 for (const [name, reason, inside, leaving, expected] of cases) {
   test(name, () => assert.deepEqual(afterEnd(reason, inside, leaving), expected));
 }
+
+test("a connection that flaps is joined less and less often", () => {
+  assert.deepEqual([0, SETTLED - 0.1, SETTLED].map((inside) => failuresAfter(3, inside)), [3, 3, 0]);
+});
 
 test("the waits grow and stay bounded", () => {
   assert.deepEqual([0, 1, 2, 3, 4, 5, 99].map(nextWait), [0.3, 1, 2, 4, 8, 8, 8]);

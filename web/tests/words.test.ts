@@ -20,7 +20,7 @@ const cases: [string, Facts, RegExp][] = [
   ["the agent died", inCall({ agent: null, lost: { died: true, reason: "" } }), /is gone. It is being replaced/],
   ["the agent has left", inCall({ agent: null, lost: { died: false, reason: "max_session" } }), /has left: the call took as long/],
   ["a reason of another version", inCall({ agent: null, lost: { died: false, reason: "new_rule" } }), /has left: new rule/],
-  ["another one is there", inCall({ isSuccessor: true }), /has taken over/],
+  ["another one is there", inCall({ isSuccessor: true }), /^Another agent has taken over\.$/],
   ["the registry misses the agent", inCall({ isUnheard: true }), /does not answer its registry/],
   ["it is leaving", inCall({ agent: agent({ "roomkeeper.leaving": "operator" }) }), /is leaving: somebody who runs it/],
   ["it waits for its model", inCall({ agent: noting({ waiting: "llm" }) }), /waits for its language model/],
@@ -37,7 +37,11 @@ const cases: [string, Facts, RegExp][] = [
   ["the microphone is refused", inCall({ microphone: "refused" }), /may not use the microphone/],
   ["there is none", inCall({ microphone: "absent" }), /No microphone was found/],
   ["it vanished", inCall({ microphone: "gone" }), /has vanished/],
-  ["another one took its place", inCall({ insteadOf: "Headset" }), /“Headset” is used instead/],
+  ["another one took its place", inCall({ insteadOf: { label: "Headset", cause: "vanished" } }), /vanished; “Headset” is used instead/],
+  ["a chosen one cannot be opened", inCall({ insteadOf: { label: "Desk", cause: "chosen" } }), /chose cannot be opened; “Desk” is used/],
+  ["LiveKit does not take it", inCall({ isUnpublished: true }), /does not reach the call/],
+  ["somebody else hears it all", inCall({ others: 1 }), /^One other person is in this call\.$/],
+  ["several do", inCall({ others: 3 }), /^3 other people are in this call\.$/],
   ["the registry lets nobody in", { ...AT_FIRST, ending: "refused", trouble: "No keys." }, /No keys/],
 ];
 
@@ -53,13 +57,15 @@ test("no two sayings have one key", () => {
     isUnheard: true,
     canPlay: false,
     microphone: "gone",
+    isUnpublished: true,
+    others: 2,
     chatTrouble: "x",
     sharingTrouble: "y",
     agent: noting({ waiting: "llm", avatar: "absent", translate: "de", fallback: ["a"] }),
   });
   const keys = sayings(all).map((each) => each.key);
   assert.equal(new Set(keys).size, keys.length);
-  assert.equal(keys.length, 9);
+  assert.equal(keys.length, 10);
 });
 
 test("the state is one word", () => {

@@ -23,12 +23,20 @@ _SHIFTS = """() => new Promise(done => {
   setTimeout(() => done(sum), 300);
 })"""
 _MICROPHONE = """
-  // A microphone that can be unplugged: after `__vanish(error)` asking fails with `error`, or finds another one.
-  navigator.mediaDevices.getUserMedia = async () => {
+  // Two microphones, “desk” and “broken”, which can be unplugged: after `__vanish(error)` asking fails with `error`, or
+  // finds another one. Who asks waits for `__permission`.
+  window.__streams = [];
+  navigator.mediaDevices.enumerateDevices = async () =>
+    ["desk", "broken"].map((id) => ({ kind: "audioinput", deviceId: id, label: id, groupId: "" }));
+  navigator.mediaDevices.getUserMedia = async ({ audio }) => {
+    await window.__permission;
     if (window.__error) throw window.__error;
+    if (audio.deviceId?.exact === "broken") throw new DOMException("it is taken", "NotReadableError");
     window.__stream = new AudioContext().createMediaStreamDestination().stream;
+    window.__streams.push(window.__stream);
     return window.__stream;
   };
+  window.__n_live = () => window.__streams.filter((one) => one.getAudioTracks()[0].readyState === "live").length;
   window.__vanish = (error) => {
     window.__error = error;
     const track = window.__stream.getAudioTracks()[0];
@@ -181,6 +189,56 @@ async def test_a_microphone_can_be_had_later(open_page: Open, kept: Kept) -> Non
     await expect(page.locator("#talk-says")).to_be_empty()
     await page.get_by_role("button", name="Mute").click()
     await expect(page.get_by_role("button", name="Unmute")).to_be_visible()
+
+
+async def test_a_microphone_that_cannot_be_opened_does_not_cost_the_one_that_works(
+    open_page: Open, kept: Kept
+) -> None:
+    page = await opened(open_page, kept, script=_MICROPHONE)
+    await page.get_by_role("button", name="Test microphone").click()
+    await expect(page.get_by_role("button", name="Mute")).to_be_visible()
+    await page.select_option("#talk-microphone", "broken")
+    await expect(page.locator("#talk-says")).to_contain_text("that you chose cannot be opened")
+    await expect(page.get_by_role("button", name="Mute")).to_be_visible()
+    assert await page.evaluate("[window.__streams.length, window.__n_live()]") == [2, 1]
+    assert await page.evaluate("localStorage.getItem('roomkeeper.talk.microphone')") is None
+    await page.select_option("#talk-microphone", "desk")
+    await expect(page.locator("#talk-says")).to_be_empty()
+    assert await page.evaluate("[window.__streams.length, window.__n_live()]") == [3, 1]
+    assert await page.evaluate("localStorage.getItem('roomkeeper.talk.microphone')") == "desk"
+
+
+async def test_a_microphone_that_is_allowed_after_the_call_stays_closed(open_page: Open, kept: Kept) -> None:
+    page = await opened(open_page, kept, script=_MICROPHONE)
+    await page.route("**/api/livekit/token", lambda route: route.abort())
+    await page.evaluate("void (window.__permission = new Promise((allow) => { window.__allow = allow; }))")
+    await page.get_by_role("button", name="Join the call").click()
+    await expect(page.locator("#talk-says")).to_contain_text("Allow the microphone")
+    await page.get_by_role("button", name="Leave").click()
+    await expect(page.get_by_role("button", name="Join again")).to_be_enabled()
+    await page.evaluate("window.__allow()")
+    await page.wait_for_function("window.__streams.length === 1")
+    await expect(page.get_by_role("button", name="Test microphone")).to_be_enabled()
+    assert await page.evaluate("window.__n_live()") == 0
+    await page.evaluate("void (window.__permission = new Promise(() => {}))")
+    await page.get_by_role("button", name="Join again").click()
+    await page.get_by_role("button", name="Leave").click()
+    await page.wait_for_timeout(2_000)  # longer than a question that is not answered goes unmentioned
+    await expect(page.get_by_role("button", name="Test microphone")).to_be_enabled()
+
+
+async def test_a_microphone_that_is_plugged_in_again_is_taken(open_page: Open, kept: Kept) -> None:
+    page = await opened(open_page, kept, script=_MICROPHONE)
+    await page.get_by_role("button", name="Test microphone").click()
+    await expect(page.get_by_role("button", name="Mute")).to_be_visible()
+    await page.evaluate("window.__vanish(new DOMException('none', 'NotFoundError'))")
+    await expect(page.locator("#talk-says")).to_contain_text("The microphone has vanished. You can write")
+    await page.evaluate(
+        "window.__error = null; navigator.mediaDevices.dispatchEvent(new Event('devicechange'))"
+    )
+    await expect(page.locator("#talk-says")).to_be_empty()
+    await expect(page.get_by_role("button", name="Mute")).to_be_visible()
+    assert await page.evaluate("window.__n_live()") == 1
 
 
 @pytest.mark.timeout(60)

@@ -15,6 +15,7 @@ from registry.page.talk_page import policies
 from registry.store import StoreError
 from tests.registry.page.conftest import Build, Kept, Site
 from tests.registry.page.pretend import Senders
+from tests.registry.page.pretend_keeping import a_room
 from tests.registry.page.test_html import source_of, text_of
 
 STATIC = Path(registry.page.__file__).parent / "static"
@@ -42,6 +43,17 @@ async def test_an_agents_name_is_a_text(kept: Kept, agents: Senders, http: aioht
     source = await source_of(http, f"{kept.url}/talk/ada")
     assert "<img" not in source
     assert "&lt;img src=x" in source
+
+
+async def test_who_is_in_the_call_already_is_counted_and_not_named(
+    kept: Kept, http: aiohttp.ClientSession
+) -> None:
+    assert "in this call now" not in await source_of(http, f"{kept.url}/talk/ada")
+    for n_humans, told in ((1, "One person is in this call now."), (2, "2 people are in this call now.")):
+        kept.keeper.put(a_room("agent-ada-room", humans=[f"secret-{number}" for number in range(n_humans)]))
+        source = await source_of(http, f"{kept.url}/talk/ada")
+        assert told in source
+        assert "secret" not in source
 
 
 async def test_without_a_database_the_page_is_there(
