@@ -225,3 +225,6 @@ PROVIDERS: dict[str, Provider] = {
     ),
 }
 """By their names in profiles."""
+
+FACES = ("bithuman", "bey", "tavus")
+"""Who makes faces. How they are asked is in `session.avatar_list`."""

@@ -6,7 +6,7 @@ import importlib.util
 import re
 from dataclasses import dataclass
 
-from config.provider_list import PARTS, PROVIDERS, Part, Provider, Way
+from config.provider_list import FACES, PARTS, PROVIDERS, Part, Provider, Way
 
 __all__ = [
     "PARTS", "PROVIDERS", "Offer", "Part", "Provider", "Trouble", "Way", "has_voice", "is_installed",
@@ -153,12 +153,24 @@ def troubles(
     tts: str | None = None,
     voice: str | None = None,
     language: str | None = None,
+    avatar: str | None = None,
 ) -> tuple[Trouble, ...]:
-    """All that is wrong with what a profile chooses; its fields have these names."""
+    """All that is wrong with what a profile chooses; its fields have these names.
+
+    Args:
+        avatar: The provider of its face.
+    """
     chosen: tuple[tuple[Part, str | None], ...] = (("stt", stt), ("llm", llm), ("tts", tts))
     found = [provider_trouble(part, choice) for part, choice in chosen if choice]
-    found += [voice_trouble(tts, voice), language_trouble(stt, language)]
+    found += [voice_trouble(tts, voice), language_trouble(stt, language), _face_trouble(avatar)]
     return tuple(one for one in found if one is not None)
+
+
+def _face_trouble(avatar: str | None) -> Trouble | None:
+    if avatar is None or avatar in FACES:
+        return None
+    message = f"avatar: {avatar[:_SHOWN]!r} makes no faces; {_listed(list(FACES))} do"
+    return Trouble(part="avatar", message=message)
 
 
 def _listed(names: list[str]) -> str:

@@ -139,5 +139,5 @@ def _refusal(broken: list[Entry], n_entries: int) -> str:
     first = broken[0]
     whose = f" ({first.agent_id})" if first.agent_id else ""
     others = f", and {len(broken) - 1} more are broken" if len(broken) > 1 else ""
-    way_out = "; onlyValid=true stores the others" if len(broken) < n_entries else ""
+    way_out = "; onlyValid=true (--only-valid) stores the others" if len(broken) < n_entries else ""
     return f"entry {first.number}{whose}: {first.error}{others}; nothing was stored{way_out}"

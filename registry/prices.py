@@ -45,6 +45,9 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     """For a minute of sound that it hears or makes."""
 
 
+_ROLES = ("speech to text", "text to speech")
+
+
 class Cost(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What one model has used, and what that costs."""
 
@@ -154,6 +157,8 @@ class Prices:
             return None
         provider, model = str(used.get("provider", "")), str(used.get("model", ""))
         is_local = used.get("is_local") is True or _is_local(provider)
+        if used.get("is_local") is True:  # by the protocol of a provider, whose names are not the models'
+            provider, model = "this machine", _ROLES[0 if seconds else 1] if seconds or spoken else model
         price = Price() if is_local else self.of(model)
         dollars = None
         if price is not None:

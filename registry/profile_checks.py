@@ -55,9 +55,10 @@ def choice_troubles(
     tts: str | None = None,
     voice: str | None = None,
     language: str | None = None,
+    avatar: str | None = None,
 ) -> dict[str, str]:
     """Why choices of a profile cannot be kept, by its fields: a provider that is not there, a voice that one lacks."""
-    found = troubles(stt=stt, llm=llm, tts=tts, voice=voice, language=language)
+    found = troubles(stt=stt, llm=llm, tts=tts, voice=voice, language=language, avatar=avatar)
     return {trouble.part: trouble.message for trouble in found if trouble.is_fatal}
 
 
@@ -81,7 +82,8 @@ def words_of(detail: Mapping[str, Any]) -> str:
 
 
 def _choices(profile: Profile) -> dict[str, str | None]:
-    return {name: getattr(profile, name) for name in ("stt", "llm", "tts", "voice", "language")}
+    chosen = {name: getattr(profile, name) for name in ("stt", "llm", "tts", "voice", "language")}
+    return {**chosen, "avatar": None if profile.avatar is None else profile.avatar.provider}
 
 
 def _check_keys(fields: Mapping[str, Any], kind: type[BaseModel], *, where: str) -> None:

@@ -12,7 +12,6 @@ import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlencode
 
 import aiohttp
 from livekit import api, rtc
@@ -184,14 +183,19 @@ def how_to_join(stack: Stack) -> str:
     """For a person who wants to talk to the agent."""
     address = stack.server.address
     token = address.token(room=ROOM, identity="you", name="You", ttl=_TOKEN_TTL)
-    link = urlencode({"liveKitUrl": address.url, "token": token})
     return f"""
 See every agent at {stack.registry.url}
 
 Talk to the agent, from a browser on this machine:
-  https://meet.livekit.io/custom?{link}
+  {stack.registry.url}/talk/{AGENT_ID}
 
-or with any LiveKit client (the token is good for 6 hours):
+Make one of your own:
+  {stack.registry.url}/profiles/new
+
+Ask about all of them in another terminal:
+  WEB_UI_URL={stack.registry.url} .venv/bin/roomkeeper agents
+
+Join with any LiveKit client (the token is good for 6 hours):
   URL    {address.url}
   token  {token}
 

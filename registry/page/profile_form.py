@@ -129,6 +129,8 @@ def parse_profile_form(form: Mapping[str, str], stored: Profile | None) -> Profi
             )  # those name fields of a profile
             errors.setdefault(name, words or _WORDS.get(name, detail["msg"]))
     chosen = {part: wanted[part] for part in ("stt", "llm", "tts", "voice", "language") if part not in errors}
+    if "avatar" in wanted and "avatar" not in errors:
+        chosen["avatar"] = wanted["avatar"]["provider"]
     for part, words in choice_troubles(**chosen).items():
         errors.setdefault(part, f"{words.partition(': ')[2]}.")
     if profile is not None and not errors:

@@ -87,7 +87,7 @@ async def test_with_a_broken_entry_nothing_is_stored_unless_that_is_asked_for(
     refused = await client.post("/api/profiles/import", content=file)
     assert code(refused) == (400, "bad_request")
     assert message(refused) == (
-        "entry 2 (b): prompt: Field required; nothing was stored; onlyValid=true stores the others"
+        "entry 2 (b): prompt: Field required; nothing was stored; onlyValid=true (--only-valid) stores the others"
     )
     assert ids(await client.get("/api/profiles")) == []
     done = await client.post("/api/profiles/import", content=file, params={"onlyValid": True})

@@ -153,6 +153,7 @@ def test_other_temperatures_are_wrong(text: str) -> None:
         ({"min_delay": "3", "max_delay": "1"}, ["max_delay"]),
         ({"avatar": "Bit human"}, ["avatar"]),
         ({"avatar_model": "m"}, ["avatar"]),
+        ({"avatar": "nosuch"}, ["avatar"]),
         ({"translate_to": "xx"}, ["translate_to"]),
         ({"stt_model": "nova-3"}, ["stt"]),
         ({"stt": "deepgram", "stt_model": "a b"}, ["stt"]),
