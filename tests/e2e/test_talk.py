@@ -149,10 +149,13 @@ async def test_a_reload_comes_back_as_the_same_human_to_the_same_agent(
     talk = await joined(browser, address)
     identity = await talk.identity()
     before = [one.identity for one in await rooms.agents(room)]
+    await talk.seen("lines", "Hello, this is Ada", limit=20)
     at = time.time() * 1000
     await talk.page.reload()
     await talk.seen("state", "Listening", after=at, limit=20)
     assert await talk.identity() == identity
+    earlier = talk.page.locator(".talk-earlier ~ .from-agent")
+    await expect(earlier.first).to_contain_text("Hello, this is Ada")
     listed = {one.identity for one in await rooms.participants(room)}
     assert identity in listed
     assert [one.identity for one in await rooms.agents(room)] == before

@@ -60,9 +60,9 @@ export class Captions {
   }
 
   /** Somebody wrote a text. */
-  write(identity: string, text: string, who: Who): void {
+  write(identity: string, text: string, who: Who, sentAt = 0): void {
     this.written += 1;
-    this.put({ key: `written/${this.written}`, who, identity, text, isFinal: true, isWritten: true, sentAt: 0 });
+    this.put({ key: `written/${this.written}`, who, identity, text, isFinal: true, isWritten: true, sentAt });
   }
 
   /** No more comes of what is not final: whoever was speaking is gone. */

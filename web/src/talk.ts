@@ -6,6 +6,7 @@ import { Captions } from "./captions.js";
 import { AT_FIRST, isInside, type Facts } from "./facts.js";
 import { Level } from "./level.js";
 import { play, share, watchSharing } from "./media.js";
+import { Memory } from "./memory.js";
 import { Microphone } from "./microphone.js";
 import { randomDigits, Tab } from "./tab.js";
 import { listenToTexts, write } from "./texts.js";
@@ -42,10 +43,15 @@ function storage(): Pick<Storage, "getItem" | "setItem" | "removeItem"> {
   }
 }
 
-const tab = new Tab(storage(), randomDigits);
+const stored = storage();
+const tab = new Tab(stored, randomDigits);
+const memory = new Memory(stored, view.agentId);
 const transcript = new Transcript(view.lines);
 const captions = new Captions(
-  (line) => transcript.show(line),
+  (line) => {
+    transcript.show(line);
+    if (tab.isInCallWith(view.agentId)) memory.keep(line);
+  },
   (line) => transcript.remove(line),
 );
 const level = new Level((value) => view.showLevel(value));
@@ -90,9 +96,21 @@ async function send(text: string): Promise<void> {
   }
 }
 
+/** Show what was said in the call into which the page comes back by itself. */
+function recall(): void {
+  const lines = memory.recall();
+  if (lines.length) transcript.showEarlier(lines);
+}
+
 view.on({
-  join: () => void call.join(),
-  leave: () => void call.leave(),
+  join: () => {
+    memory.forget();
+    void call.join();
+  },
+  leave: () => {
+    void call.leave();
+    memory.forget(); // after it: what was being said is kept when the call ends
+  },
   mute: () => void microphone.toggle().then(() => call.tend()),
   choose: (id) => void microphone.choose(id),
   camera: () => void (call.room && share(call.room, "camera", change, () => facts)),
@@ -103,5 +121,13 @@ view.on({
 
 call.prepare(view.liveKitUrl);
 change({});
-if (tab.isInCallWith(view.agentId)) void call.join();
-else void microphone.openQuietly();
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted && tab.isInCallWith(view.agentId)) recall();
+});
+if (tab.isInCallWith(view.agentId)) {
+  recall();
+  void call.join();
+} else {
+  memory.forget();
+  void microphone.openQuietly();
+}

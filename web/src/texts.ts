@@ -22,7 +22,7 @@ export function listenToTexts(room: Room, captions: Captions): void {
   });
   room.registerTextStreamHandler(CHAT, (reader, { identity }) => {
     reader.readAll().then(
-      (text) => captions.write(identity, text.slice(0, LONGEST), whoIs(room, identity)),
+      (text) => captions.write(identity, text.slice(0, LONGEST), whoIs(room, identity), reader.info.timestamp),
       () => {}, // broken off by the sender: there is no text to show
     );
   });
@@ -31,7 +31,7 @@ export function listenToTexts(room: Room, captions: Captions): void {
 /** Write to the agent. Raises when LiveKit does not take it. */
 export async function write(room: Room, captions: Captions, text: string): Promise<void> {
   await room.localParticipant.sendText(text, { topic: CHAT });
-  captions.write(room.localParticipant.identity, text, "you");
+  captions.write(room.localParticipant.identity, text, "you", Date.now());
 }
 
 async function follow(reader: TextStreamReader, writing: Writing): Promise<void> {

@@ -26,6 +26,17 @@ export class Transcript {
     if (isAtEnd) this.list.scrollTop = this.list.scrollHeight;
   }
 
+  /** Show only these, under a word that says so. */
+  showEarlier(lines: Line[]): void {
+    this.items.clear();
+    const word = document.createElement("li");
+    word.className = "talk-earlier";
+    word.textContent = "Earlier in this call";
+    this.list.replaceChildren(word);
+    for (const line of lines) this.show(line);
+    this.list.scrollTop = this.list.scrollHeight;
+  }
+
   remove(line: Line): void {
     this.items.get(line.key)?.remove();
     this.items.delete(line.key);

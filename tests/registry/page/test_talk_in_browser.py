@@ -69,6 +69,13 @@ _STATES = """
   }
 """
 
+_REMEMBER = """(text) => {
+  // As the page remembers a call with one line.
+  const line = { who: "you", identity: "guest", text, isWritten: true, sentAt: 0 };
+  sessionStorage.setItem("roomkeeper.talk.call", "ada");
+  sessionStorage.setItem("roomkeeper.talk.lines.ada", JSON.stringify([line]));
+}"""
+
 
 async def opened(open_page: Open, kept: Kept, *, script: str = "", width: int = 1400) -> Page:
     """The page of ada, loaded after `script` has changed the browser."""
@@ -239,6 +246,27 @@ async def test_a_microphone_that_is_plugged_in_again_is_taken(open_page: Open, k
     await expect(page.locator("#talk-says")).to_be_empty()
     await expect(page.get_by_role("button", name="Mute")).to_be_visible()
     assert await page.evaluate("window.__n_live()") == 1
+
+
+async def test_what_was_said_is_there_after_a_reload_until_the_human_leaves(
+    open_page: Open, kept: Kept
+) -> None:
+    page = await opened(open_page, kept)
+    await page.route("**/api/livekit/token", lambda route: route.abort())
+    await page.evaluate(_REMEMBER, "<b>Where</b> is the pool?")
+    await page.reload()
+    lines = page.locator("#talk-lines li")
+    await expect(lines).to_have_text(["Earlier in this call", "You<b>Where</b> is the pool?"])
+    # As a page that the browser has kept whole, while another one was in the same call.
+    await page.evaluate(_REMEMBER, "On the roof.")
+    await page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    await expect(lines).to_have_text(["Earlier in this call", "YouOn the roof."])
+    await page.get_by_role("button", name="Leave").click()
+    await expect(page.get_by_role("button", name="Join again")).to_be_enabled()
+    assert await page.evaluate("sessionStorage.getItem('roomkeeper.talk.lines.ada')") is None
+    await page.evaluate(_REMEMBER, "Of a call that the human has joined anew since.")
+    await page.get_by_role("button", name="Join again").click()
+    assert await page.evaluate("sessionStorage.getItem('roomkeeper.talk.lines.ada')") is None
 
 
 @pytest.mark.timeout(60)
