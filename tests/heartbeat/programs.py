@@ -172,6 +172,7 @@ def run_one(line: str) -> bool:
             os.dup2(said.fileno(), sys.stderr.fileno())
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             os.environ["WEB_UI_URL"] = url
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, before the tests, has it ignored
             PROGRAMS[name]()
             return True
         _, status = os.waitpid(pid, 0)

@@ -161,6 +161,7 @@ async def kept(site: Site, tmp_path: Path) -> Kept:
     await site.down()
     site.parts = {"keeper": kept.keeper, "children": kept.children, "sessions": kept.sessions}
     await site.up()
+    kept.sessions.store = site.store
     return kept
 
 

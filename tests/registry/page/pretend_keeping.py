@@ -11,9 +11,10 @@ from typing import Any, cast
 import msgspec
 
 from processes import ClosingError, Snapshot, State
+from registry.errors import UnknownSessionError
 from registry.running import Registry
-from registry.session_records import SessionRow, Timed
-from registry.store import StoreError
+from registry.session_records import Record, SessionRow, Timed
+from registry.store import Store, StoreError
 from rooms.errors import RoomsError
 from rooms.views import (
     CloseReport,
@@ -179,13 +180,22 @@ class PretendKeeper:
 
 
 class PretendSessions:
-    """Statistics are those that the keeper gave."""
+    """Statistics are those that the keeper gave; what one session tells is in the real database."""
 
     def __init__(self) -> None:
+        self.store: Store | None = None
         self.is_broken = False
         self.journal_days = 30
         self.history_days = 30
         self.measured: tuple[Sequence[Timed], Sequence[tuple[datetime, float]]] = ((), ())
+
+    async def record(self, session_id: str) -> Record:
+        assert self.store is not None
+        row = self.store.sessions.get(session_id)
+        if row is None:
+            raise UnknownSessionError(f"no session {session_id!r}")
+        turns = self.store.sessions.turns(session_id, limit=1_000, with_earlier=False)
+        return Record(row, turns, self.store.sessions.events(session_id))
 
     async def times(
         self, agent_id: str, *, since: datetime, limit: int
