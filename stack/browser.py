@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import tempfile
 import wave
 from contextlib import AsyncExitStack
@@ -15,19 +14,11 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import BrowserContext, Page, async_playwright
 
 from stack.caller.voice import SAMPLE_RATE, speak
-from stack.errors import StackError
+from stack.chromium import ARGUMENTS, chromium
 from stack.until import until_answered
 
-_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+    *ARGUMENTS,
     "--autoplay-policy=no-user-gesture-required",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",  # allows what a page asks for
@@ -177,9 +168,7 @@ class Browser:
         return TalkPage(page)
 
     async def __aenter__(self) -> Self:
-        program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
-        if program is None:
-            raise StackError("no Chromium on PATH; run scripts/provide")
+        program = chromium()
         # Each of a browser's messages would keep the stack that led to it.
         asyncio.get_running_loop().set_debug(False)
         async with AsyncExitStack() as undo:

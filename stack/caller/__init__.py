@@ -5,6 +5,7 @@ from stack.caller.ears import Ear, Sound
 from stack.caller.guest import Guest
 from stack.caller.human import Caller, Event, Heard, Said
 from stack.caller.separate import CallerProcess
+from stack.caller.several import all_in
 from stack.caller.voice import SAMPLE_RATE, speak
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "Heard",
     "Said",
     "Sound",
+    "all_in",
     "speak",
 ]

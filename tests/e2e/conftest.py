@@ -8,6 +8,7 @@ import functools
 import itertools
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -113,11 +114,16 @@ def room() -> str:
     return f"agent-t{next(_numbers)}-room"
 
 
-@pytest.fixture
-def caller(livekit: LiveKitServer, models: LocalModels, room: str) -> Callable[..., Caller]:
-    """Makes a caller of the test's room, who understands what is heard; not joined yet."""
+@pytest_asyncio.fixture(loop_scope="session")
+async def caller(
+    livekit: LiveKitServer, models: LocalModels, room: str
+) -> AsyncIterator[Callable[..., Caller]]:
+    """Makes callers of the test's room, who understand what is heard; not joined yet. Who is still in leaves."""
 
     def make(identity: str = "guest", *, room_name: str = room, **options: object) -> Caller:
-        return Caller(livekit.address, room_name, identity, models_url=models.url, **options)  # type: ignore[arg-type]
+        made = Caller(livekit.address, room_name, identity, models_url=models.url, **options)  # type: ignore[arg-type]
+        leaving.push_async_callback(made.leave)
+        return made
 
-    return make
+    async with AsyncExitStack() as leaving:
+        yield make

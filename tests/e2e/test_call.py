@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from stack.caller import Caller
+from stack.caller import Caller, all_in
 from stack.local_models import LocalModels
 from stack.rooms import Rooms
 from stack.until import until, until_answered
@@ -89,17 +89,13 @@ async def test_a_burst_of_ten_callers_is_taken_by_two_idle_processes(
 ) -> None:
     names = [f"{room.removesuffix('-room')}-{number}-room" for number in range(10)]
     burst = [caller(room_name=name) for name in names]
-    await asyncio.gather(*(one.join() for one in burst))
-    try:
+    async with all_in(burst):
         asked_again = await asyncio.gather(
             *(wait_for_agent_asking_again(one, worker, rooms) for one in burst)
         )
         assert sum(asked_again) <= 2
         for name in names:
             assert len(await rooms.agents(name)) == 1
-    finally:
-        for one in burst:  # one after the other: ten at once take the SDK longer than it takes to say so
-            await one.leave()
     await asyncio.gather(*(rooms.wait_for_end(name, timeout=40) for name in names))
     await until(lambda: not worker.jobs(), timeout=20, what="all jobs to end")
 

@@ -14,10 +14,10 @@ import pytest
 import pytest_asyncio
 
 from session.recalling import BREAK
-from stack.caller import Caller
+from stack.caller import Caller, all_in
+from stack.kept_rooms import kept_rooms
 from stack.livekit_server import LiveKitServer
 from stack.local_models import LocalModels
-from stack.ports import free_port
 from stack.registry import Registry
 from stack.rooms import Rooms
 from stack.until import until_answered
@@ -34,14 +34,8 @@ ACTIVE = 2
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stage() -> AsyncIterator[tuple[LiveKitServer, Registry]]:
-    """LiveKit and a registry that keeps its rooms, each knowing the other."""
-    port = free_port()
-    webhook = f"http://127.0.0.1:{port}/api/livekit/webhook"
-    async with (
-        LiveKitServer(webhook_urls=[webhook]) as livekit,
-        Registry(port=port, env=dict(livekit.environment)) as registry,
-    ):
-        yield livekit, registry
+    async with kept_rooms() as both:
+        yield both
 
 
 @pytest.fixture(scope="module")
@@ -270,10 +264,8 @@ async def test_a_burst_of_callers_gets_an_agent_each(
 ) -> None:
     """Complaint 39."""
     names = [f"{room.removesuffix('-room')}-{number}-room" for number in range(8)]
-    async with AsyncExitStack() as guests:
-        callers = await asyncio.gather(
-            *(guests.enter_async_context(Caller(livekit.address, name)) for name in names)
-        )
+    callers = [Caller(livekit.address, name) for name in names]
+    async with all_in(callers):
         await asyncio.gather(*(caller.wait_for_agent(limit=25) for caller in callers))
         for name in names:
             await rooms.wait_for_agents(name, 1, timeout=15)

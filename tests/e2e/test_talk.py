@@ -13,9 +13,9 @@ from livekit.protocol.models import TrackSource
 from playwright.async_api import WebSocketRoute, expect
 
 from stack.browser import Browser, TalkPage
+from stack.kept_rooms import kept_rooms
 from stack.livekit_server import LiveKitServer
 from stack.local_models import LocalModels
-from stack.ports import free_port
 from stack.registry import Registry
 from stack.rooms import Rooms
 from stack.until import until_answered
@@ -38,13 +38,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stage() -> AsyncIterator[tuple[LiveKitServer, Registry]]:
-    port = free_port()
-    webhook = f"http://127.0.0.1:{port}/api/livekit/webhook"
-    async with (
-        LiveKitServer(webhook_urls=[webhook]) as livekit,
-        Registry(port=port, env=dict(livekit.environment)) as registry,
-    ):
-        yield livekit, registry
+    async with kept_rooms() as both:
+        yield both
 
 
 @pytest.fixture(scope="module")

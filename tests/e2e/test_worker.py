@@ -224,9 +224,9 @@ async def test_the_worker_does_not_grow_over_many_calls(
 
         async def visits(numbers: range) -> None:
             for start in range(numbers.start, numbers.stop, 4):
-                await asyncio.gather(
-                    *(visit(number) for number in range(start, min(start + 4, numbers.stop)))
-                )
+                async with asyncio.TaskGroup() as together:
+                    for number in range(start, min(start + 4, numbers.stop)):
+                        together.create_task(visit(number))
             await until(lambda: not worker.jobs(), timeout=40, what="all jobs to end")
 
         await visits(range(20))

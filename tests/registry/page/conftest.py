@@ -6,7 +6,6 @@ The browser is started once, so all tests of this folder share one event loop.
 from __future__ import annotations
 
 import asyncio
-import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
@@ -23,20 +22,9 @@ from registry.app import create_app
 from registry.running import Registry, run_registry
 from registry.server import Server
 from registry.store import Store, sqlite_url
+from stack.chromium import ARGUMENTS, chromium
 from tests.registry.page.pretend import Senders
 from tests.registry.page.pretend_keeping import PretendChildren, PretendKeeper, PretendSessions, WithParts
-
-_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-_ARGUMENTS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 PATIENCE = 5_000
 """Milliseconds that the browser waits for what must come."""
@@ -46,23 +34,20 @@ Open = Callable[..., Awaitable[Page]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder run on the browser's loop, and have time for a browser."""
+    """All tests of this folder run on the browser's loop."""
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here) and item.get_closest_marker("asyncio") is not None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-            item.add_marker(pytest.mark.timeout(30))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    path = next(filter(None, map(shutil.which, _CHROMIUM)), None)
-    assert path, "no Chromium on PATH; install the Debian package chromium, or Google Chrome"
     # Each of a browser's thousands of messages would keep the stack that led to it, which costs more than the
     # registry under test. That one's other tests run with asyncio's debug mode.
     asyncio.get_running_loop().set_debug(False)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
         yield browser
         await browser.close()
 
