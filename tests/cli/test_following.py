@@ -13,7 +13,7 @@ from cli.errors import RefusedError, UnreachableError
 from cli.following import Lost, News, Snapshot, Update, follow, matches, next_delay
 from tests.cli.fakes import FakeRegistry, agent_json, an_agent
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(2)]
+pytestmark = pytest.mark.looptime
 
 
 async def collect(client: Client, told: list[News], query: Query | None = None) -> None:

@@ -16,7 +16,7 @@ from cli.monitoring import Monitor, run
 from cli.processes import Presence, Sight
 from tests.cli.fakes import HOST, FakeRegistry, agent_json
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(2)]
+pytestmark = pytest.mark.looptime
 
 THERE = Sight(presence=Presence.THERE, age=5_000.0)
 GONE = Sight(presence=Presence.GONE)

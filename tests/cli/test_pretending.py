@@ -14,7 +14,7 @@ from cli.pretending import Role, beat_of, play
 from tests.cli.fakes import FakeRegistry
 from wire import Command, Hint, Kind, Said, check_texts, decode_beat, encode_beat
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(2)]
+pytestmark = pytest.mark.looptime
 
 ROLE = Role(agent_id="demo", name="Demo", status=Said.RUNNING, host="here")
 

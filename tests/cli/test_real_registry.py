@@ -18,8 +18,6 @@ import pytest
 from tests.cli.conftest import Run, runner
 from tests.cli.fakes import HOST
 
-pytestmark = pytest.mark.timeout(30)
-
 TOKEN = "a-token-for-tests"
 ROOT = Path(__file__).parents[2]
 

@@ -27,14 +27,12 @@ def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @needs_promtool
-@pytest.mark.timeout(40)
 def test_each_alert_comes_when_it_should_and_only_then() -> None:
     done = promtool("test", "rules", str(DEPLOY / "alerts_test.yml"))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @needs_promtool
-@pytest.mark.timeout(40)
 def test_prometheus_takes_its_configuration(tmp_path: Any) -> None:
     token = tmp_path / "token"
     token.write_text("a-token")

@@ -79,7 +79,6 @@ def environments() -> Iterator[tuple[str, str]]:
             yield name, variable
 
 
-@pytest.mark.timeout(60)
 def test_docker_compose_takes_it() -> None:
     if not has_compose():
         pytest.skip("no `docker compose` here; the other tests of this file look at the same by hand")

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.deploy.exported import exported_names, our_names
 from tests.deploy.files import DEPLOY
 from tests.deploy.test_alerts import needs_promtool, promtool
@@ -26,7 +24,6 @@ def queries() -> Iterator[str]:
 
 
 @needs_promtool
-@pytest.mark.timeout(40)
 def test_prometheus_understands_every_query(tmp_path: Path) -> None:
     rules = [
         {"record": f"query_{number}", "expr": expr.replace("$__rate_interval", "1m")}

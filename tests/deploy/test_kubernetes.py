@@ -65,7 +65,6 @@ def environment(workload: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("found", OBJECTS, ids=called)
-@pytest.mark.timeout(30)
 def test_it_fits_the_schemas_of_kubernetes(found: dict[str, Any]) -> None:
     try:
         schemas: Any = importlib.import_module("kubernetes_validate")

@@ -13,7 +13,6 @@ from tests.deploy.files import DEPLOY, LEAVING_SECONDS, default_of, read_yaml
 CONFIG: dict[str, Any] = read_yaml(DEPLOY / "livekit.yaml")
 
 
-@pytest.mark.timeout(20)
 def test_livekit_server_takes_it() -> None:
     binary = find_binary()
     if binary is None:

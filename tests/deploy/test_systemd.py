@@ -35,7 +35,6 @@ def by_name(path: Path) -> str:
 
 @pytest.mark.skipif(ANALYZE is None, reason="no systemd-analyze")
 @pytest.mark.parametrize("unit", UNITS, ids=by_name)
-@pytest.mark.timeout(20)
 def test_systemd_takes_it(unit: Path, tmp_path: Path) -> None:
     assert ANALYZE is not None
     commands = tmp_path / ".venv" / "bin"

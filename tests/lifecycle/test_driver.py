@@ -7,7 +7,7 @@ import pytest
 
 from lifecycle import CloseReason, Phase, RoomLife, RoomLimits, watch
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(2)]
+pytestmark = pytest.mark.looptime
 
 
 async def nobody() -> int | None:

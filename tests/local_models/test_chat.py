@@ -12,8 +12,6 @@ from tests.local_models.conftest import Serve
 from tests.local_models.fakes import EndlessAnswerer, fake_models
 from wire import DEFAULT_PROFILE
 
-pytestmark = pytest.mark.timeout(60)
-
 
 def asking(question: str, **options: object) -> dict[str, Any]:
     messages: list[dict[str, str]] = [{"role": "system", "content": DEFAULT_PROFILE.prompt}]

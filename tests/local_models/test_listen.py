@@ -14,8 +14,6 @@ from local_models.models import Models
 from tests.local_models.conftest import Serve
 from tests.local_models.fakes import HeldTranscriber, fake_models
 
-pytestmark = pytest.mark.timeout(60)
-
 Said = Callable[[str], Samples]
 Answer = dict[str, Any]
 

@@ -16,8 +16,6 @@ import pytest
 from config import cache_folder
 from local_models import weights
 
-pytestmark = pytest.mark.timeout(60)
-
 Start = Callable[..., "subprocess.Popen[str]"]
 
 

@@ -16,8 +16,6 @@ from local_models.audio import Samples, to_pcm
 from local_models.models import Models
 from wire import DEFAULT_PROFILE
 
-pytestmark = pytest.mark.timeout(60)
-
 Said = Callable[[str], Samples]
 
 

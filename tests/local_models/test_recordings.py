@@ -12,8 +12,6 @@ from local_models.audio import Samples, resample, to_pcm, to_wav
 from tests.local_models.conftest import Serve
 from tests.local_models.fakes import fake_models
 
-pytestmark = pytest.mark.timeout(60)
-
 Said = Callable[[str], Samples]
 
 

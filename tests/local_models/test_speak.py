@@ -12,8 +12,6 @@ from local_models.models import Models
 from tests.local_models.conftest import Serve
 from tests.local_models.fakes import ToneVoice, fake_models
 
-pytestmark = pytest.mark.timeout(60)
-
 
 async def until(socket: aiohttp.ClientWebSocketResponse, kind: str) -> tuple[bytes, dict[str, Any]]:
     """The sound until a message of this kind, and the message."""

@@ -13,8 +13,6 @@ from local_models import weights
 from local_models.errors import StartError
 from local_models.weights import Weights, fetch, folder_of, verify
 
-pytestmark = pytest.mark.timeout(30)  # a fetch runs an installer
-
 CONTENT = b"weights"
 FAKE = Weights(
     name="fake",

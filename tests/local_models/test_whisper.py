@@ -9,8 +9,6 @@ from local_models.audio import Samples
 from local_models.models import Models
 from local_models.whisper import NOTHING
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @pytest.mark.parametrize("seconds", [2, 9.4, 9.6, 14, 19, 29])
 def test_the_last_word_is_heard_at_any_length(

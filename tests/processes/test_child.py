@@ -22,8 +22,6 @@ from processes.output import Output
 from tests.processes.conftest import is_alive
 from tests.processes.programs import RUN, STUBBORN, parent, program
 
-pytestmark = pytest.mark.timeout(20)  # real processes take real time
-
 LOOPS = pytest.mark.parametrize(
     "new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
 )

@@ -9,8 +9,6 @@ from processes import State
 from tests.processes.conftest import ANN, Host, here, state, until
 from tests.processes.programs import RUN
 
-pytestmark = pytest.mark.timeout(20)  # real processes take real time
-
 
 async def test_a_crash_is_waited_out_and_started_again(host: Host) -> None:
     host.define(a="import time\ntime.sleep(0.1)\nraise SystemExit(3)")

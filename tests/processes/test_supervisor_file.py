@@ -10,8 +10,6 @@ from processes import State
 from tests.processes.conftest import ANN, Host, here, is_alive, until
 from tests.processes.programs import POLITE, RUN
 
-pytestmark = pytest.mark.timeout(20)  # real processes take real time
-
 
 async def test_a_new_definition_is_started(host: Host) -> None:
     supervisor = await host.open()

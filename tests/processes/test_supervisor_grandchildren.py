@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import psutil
-import pytest
 
 from processes import State, Supervisor
 from tests.processes.conftest import ANN, Host, here, is_alive, state, until
 from tests.processes.programs import RUN, STUBBORN, parent, program
-
-pytestmark = pytest.mark.timeout(20)  # real processes take real time
 
 
 async def grandchild(supervisor: Supervisor, process_id: str = "a") -> int:

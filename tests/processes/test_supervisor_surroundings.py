@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import sys
 
-import pytest
-
 from processes import State
 from tests.processes.conftest import ANN, Host, here, state, until
 from tests.processes.programs import RUN, program
-
-pytestmark = pytest.mark.timeout(20)  # real processes take real time
 
 
 async def test_it_gets_the_environment_its_own_variables_and_its_folder(host: Host) -> None:

@@ -23,8 +23,6 @@ from tests.registry.beats import a_beat
 from tests.registry.conftest import Connect, Start
 from wire import Said
 
-pytestmark = pytest.mark.timeout(20)  # real processes take real time
-
 HOST = socket.gethostname()
 ANN = {"reason": "rollout", "by": "ann"}
 

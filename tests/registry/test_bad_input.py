@@ -81,7 +81,6 @@ BAD_BEATS: list[tuple[str, bytes | dict[str, object], str]] = [
 ]
 
 
-@pytest.mark.timeout(10)
 async def test_a_beat_that_cannot_be_read_is_refused_and_changes_nothing(
     client: httpx.AsyncClient, registry: Registry
 ) -> None:

@@ -11,7 +11,7 @@ from tests.registry.beats import a_beat
 from tests.registry.virtual_fleet import play
 from wire import CallFacts, Said
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(3)]
+pytestmark = pytest.mark.looptime
 
 
 async def test_a_first_beat_is_written_down_before_it_is_acknowledged() -> None:

@@ -8,7 +8,7 @@ from registry.records import Status
 from registry.status import TIMED_OUT
 from tests.registry.virtual_fleet import Wire, play, rows_of
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(3)]
+pytestmark = pytest.mark.looptime
 
 
 async def test_mass_silence_calls_nobody_offline_and_is_over_when_they_are_heard() -> None:

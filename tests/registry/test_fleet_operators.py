@@ -9,7 +9,7 @@ from registry.records import Forced, Status
 from tests.registry.virtual_fleet import play, rows_of
 from wire import Said
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(3)]
+pytestmark = pytest.mark.looptime
 
 
 async def test_a_forced_status_holds_until_it_is_unlocked_and_survives_a_restart() -> None:

@@ -10,7 +10,7 @@ from registry.records import Status
 from tests.registry.virtual_fleet import START, play, rows_of
 from wire import Said
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(3)]
+pytestmark = pytest.mark.looptime
 
 
 async def test_after_a_restart_nobody_is_called_offline_before_they_could_beat() -> None:

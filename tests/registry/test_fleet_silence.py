@@ -13,7 +13,7 @@ from registry.status import TIMED_OUT, Limits
 from tests.registry.beats import a_beat
 from tests.registry.virtual_fleet import START, Play, Wire, play
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(3)]
+pytestmark = pytest.mark.looptime
 
 
 async def test_silence_is_shown_late_then_offline_then_no_more() -> None:

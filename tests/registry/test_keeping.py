@@ -22,7 +22,7 @@ from tests.registry.room_fleet import ROOM, START, Line, Play, play
 from tests.rooms.fake_livekit import FakeLiveKit, FakeParticipant
 from wire import Outcome, Said
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(5)]
+pytestmark = pytest.mark.looptime
 
 LOGIN = LiveKitLogin(url="ws://livekit.example", api_key="key", api_secret=SecretStr("s" * 36))
 

@@ -23,8 +23,6 @@ from registry.store import Store, sqlite_url
 from tests.registry.beats import a_beat
 from wire import encode_beat
 
-pytestmark = pytest.mark.timeout(60)
-
 HEADERS = {"authorization": "Bearer s3cret-token"}
 
 OPERATIONS = [

@@ -11,7 +11,7 @@ from rooms.picture import Health
 from tests.registry.room_fleet import Line, Play, play
 from wire import Outcome
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(3)]
+pytestmark = pytest.mark.looptime
 
 
 def an_outcome(detail: str, *, ok: bool = True) -> Outcome:

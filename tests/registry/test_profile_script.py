@@ -103,7 +103,6 @@ def test_long_lines_are_broken_where_there_are_blanks() -> None:
     assert not any(line.endswith(" ") for line in text.splitlines())
 
 
-@pytest.mark.timeout(60)
 def test_ruff_has_nothing_to_say(tmp_path: Path) -> None:
     for agent_id, profile in (PROFILES | fuzzed(40)).items():
         (tmp_path / file_name(AgentId(agent_id))).write_text(

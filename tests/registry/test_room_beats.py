@@ -11,7 +11,7 @@ from tests.registry.beats import a_beat
 from tests.registry.room_fleet import ROOM, play
 from wire import CallFacts
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(3)]
+pytestmark = pytest.mark.looptime
 
 
 # -- rows and rooms

@@ -14,7 +14,7 @@ from tests.registry.beats import a_beat
 from tests.registry.room_fleet import ROOM, START, Line, Play, play
 from wire import CallFacts, Kind, Said
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(3)]
+pytestmark = pytest.mark.looptime
 
 
 def _breaks(p: Play) -> None:

@@ -12,7 +12,7 @@ from registry.agents import Agent
 from tests.registry.room_fleet import ROOM, Line, Play, play
 from wire import Joining, Said
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(3)]
+pytestmark = pytest.mark.looptime
 
 AGENT = "7"
 

@@ -16,7 +16,7 @@ from registry.store import Store, StoreError
 from rooms.history import Event
 from rooms.picture import Closure
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(5)]
+pytestmark = pytest.mark.looptime
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ROOM = "agent-1-room"

@@ -16,7 +16,7 @@ from tests.rooms.fake_livekit import FakeLiveKit
 from tests.rooms.stage import ROOM, START, MemoryRecords, stage
 from wire import AgentId
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(5)]
+pytestmark = pytest.mark.looptime
 
 
 def off() -> Keeper:

@@ -13,7 +13,7 @@ from tests.rooms.fake_livekit import FakeLiveKit
 from tests.rooms.stage import ROOM, Stage, now, stage
 from wire import AgentId
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(5)]
+pytestmark = pytest.mark.looptime
 
 
 # -- which rooms, and for which agent

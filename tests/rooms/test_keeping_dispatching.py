@@ -10,7 +10,7 @@ from rooms.picture import Attempts
 from tests.rooms.fake_livekit import FakeLiveKit
 from tests.rooms.stage import ROOM, now, stage
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(5)]
+pytestmark = pytest.mark.looptime
 
 
 async def test_a_human_is_sent_an_agent_after_two_seconds() -> None:

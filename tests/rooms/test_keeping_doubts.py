@@ -10,7 +10,7 @@ from rooms.picture import Health
 from tests.rooms.fake_livekit import FakeLiveKit
 from tests.rooms.stage import ROOM, now, stage
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(5)]
+pytestmark = pytest.mark.looptime
 
 
 async def test_a_hung_agent_is_asked_then_removed_then_followed() -> None:

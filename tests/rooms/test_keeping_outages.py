@@ -13,7 +13,7 @@ from rooms.picture import Health
 from tests.rooms.fake_livekit import FakeLiveKit
 from tests.rooms.stage import LOCK_TROUBLE, ROOM, Stage, now, stage
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(5)]
+pytestmark = pytest.mark.looptime
 
 
 # -- many at once

@@ -12,7 +12,7 @@ from rooms.picture import Health
 from tests.rooms.fake_livekit import FakeLiveKit
 from tests.rooms.stage import ROOM, Stage, now, stage
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(5)]
+pytestmark = pytest.mark.looptime
 
 
 async def test_a_killed_agent_is_followed_at_once() -> None:

@@ -11,8 +11,6 @@ import pytest
 from rooms.leading import Leadership
 from tests.rooms.stage import LOCK_TROUBLE, FakeLock
 
-pytestmark = [pytest.mark.timeout(5)]
-
 FRESH = 0.05
 """Instead of 0.25 seconds, in which an answer is believed."""
 

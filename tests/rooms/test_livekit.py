@@ -21,7 +21,7 @@ from tests.rooms.fake_livekit import FakeLiveKit
 from tests.rooms.livekit_stages import FakeStage, RealStage, Stage, login_of
 from wire import INCARNATION, LEAVING
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

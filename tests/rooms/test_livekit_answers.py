@@ -20,8 +20,6 @@ from rooms.picture import Answer
 from stack.ports import free_port
 from wire import INCARNATION
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @asynccontextmanager
 async def answering(status: int, body: bytes, kind: str = "application/protobuf") -> AsyncIterator[LiveKit]:

@@ -20,8 +20,6 @@ from stack.ports import free_port
 from stack.probe import answers
 from tests.service.tokens import SECRET, bearer, token
 
-pytestmark = pytest.mark.timeout(60)
-
 Run = Callable[..., Awaitable[tuple[Child, str]]]
 
 _READY = 30.0

@@ -119,7 +119,6 @@ bodies_of_any_kind = (
 )
 
 
-@pytest.mark.timeout(30)
 @given(body=bodies_of_any_kind)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_nothing_that_is_sent_breaks_it(client: httpx.AsyncClient, body: bytes) -> None:
@@ -308,7 +307,6 @@ async def test_threads_belong_to_the_tokens_subject(
     assert await say("and?", sub="eve") == ["what?", "It is a fine day.", "and?"]
 
 
-@pytest.mark.timeout(30)  # a busy machine takes seconds for so many
 async def test_200_at_once(
     service: Service, serve: Serve, models: FakeModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:

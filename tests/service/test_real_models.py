@@ -20,8 +20,6 @@ from stack.llm_stub import Behaviour, LlmStub
 from stack.until import until
 from tests.service.conftest import Serve
 
-pytestmark = pytest.mark.timeout(20)
-
 QUICK = {
     "agent_auto_discovery": False,
     "llm_first_token_timeout": 0.3,
@@ -200,7 +198,6 @@ async def test_a_client_that_goes_away_says_nothing_about_the_model(
     assert (await ask(http, url))["response"] == "Good day."
 
 
-@pytest.mark.timeout(30)  # a busy machine takes seconds for so many
 async def test_100_at_once_on_real_models(opened: Open, good: LlmStub) -> None:
     service, url = await opened(good, llm_first_token_timeout=5.0, llm_patience=9.0)
     await up(service)

@@ -7,7 +7,7 @@ import pytest
 
 from session.leaving import Step, take_steps
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(2)]
+pytestmark = pytest.mark.looptime
 
 
 def step(

@@ -8,7 +8,7 @@ import pytest
 
 from session.room_hold import RoomHold, needs_hold
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(2)]
+pytestmark = pytest.mark.looptime
 
 
 class FakeRoom:

@@ -74,7 +74,6 @@ async def test_stop_kills_at_the_limit(tmp_path: Path) -> None:
     assert await child.stop(timeout=0.1) == -signal.SIGKILL
 
 
-@pytest.mark.timeout(10)
 async def test_stop_ends_the_group_and_tells_who_was_left(tmp_path: Path) -> None:
     child = program(PARENT, tmp_path)
     child.start()

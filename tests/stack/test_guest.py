@@ -14,7 +14,7 @@ from stack.livekit_server import LiveKitServer
 from stack.rooms import Rooms
 from stack.until import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.e2e
 
 ROOM = "agent-1-room"
 

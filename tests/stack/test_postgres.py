@@ -52,7 +52,6 @@ def test_of_several_versions_the_newest_is_taken(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.usefixtures("installed")
-@pytest.mark.timeout(30)
 async def test_it_starts_stops_restarts_and_leaves_nothing() -> None:
     async with PostgresServer() as server:
         assert answers(server)

@@ -8,7 +8,7 @@ import pytest
 from stack.errors import LateError
 from stack.until import until, until_answered
 
-pytestmark = [pytest.mark.looptime, pytest.mark.timeout(2)]
+pytestmark = pytest.mark.looptime
 
 
 async def test_the_first_true_answer_is_returned(looptime: float) -> None:

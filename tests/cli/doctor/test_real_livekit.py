@@ -17,7 +17,7 @@ from cli.doctor.tokens import signed_token
 from config import LiveKitLogin, Settings
 from stack.livekit_server import LiveKitServer
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("environment")]
+pytestmark = pytest.mark.usefixtures("environment")
 
 
 async def look(server: LiveKitServer, *, ahead: float = 0.0, **given: Any) -> dict[str, Verdict]:

@@ -269,7 +269,6 @@ async def test_what_was_said_is_there_after_a_reload_until_the_human_leaves(
     assert await page.evaluate("sessionStorage.getItem('roomkeeper.talk.lines.ada')") is None
 
 
-@pytest.mark.timeout(60)
 def test_the_parts_in_typescript() -> None:
     """Their own tests, which run in Node.js."""
     assert (WEB / "node_modules").is_dir(), "run scripts/build-web"

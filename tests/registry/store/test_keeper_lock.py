@@ -13,8 +13,6 @@ import pytest
 from registry.store import KeeperLock, Store
 from stack.until import until
 
-pytestmark = pytest.mark.timeout(20)
-
 _REGISTRY = """
 import sys
 from registry.store import Store

@@ -26,8 +26,6 @@ from tests.registry.store.samples import FULL_ROW, agent, change
 from tests.registry.store.session_samples import session, turn
 from wire import CallFacts, Guest
 
-pytestmark = pytest.mark.timeout(20)
-
 FOLDER = Path(migrate.__file__).parent / "migrations"
 
 WRITTEN_AT = datetime(2026, 3, 4, 5, 6, 7, 890_123, tzinfo=UTC)

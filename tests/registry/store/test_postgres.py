@@ -15,8 +15,6 @@ from stack.postgres import PostgresServer
 from tests.registry.store.conftest import engine_of
 from tests.registry.store.samples import NOW, agent, change
 
-pytestmark = pytest.mark.timeout(20)
-
 
 @pytest.fixture
 def kind() -> str:

@@ -15,8 +15,6 @@ from registry.store import KeeperLock, Store, StoreError
 from stack.postgres import PostgresServer
 from stack.until import until
 
-pytestmark = pytest.mark.timeout(20)
-
 _SOCKETS = Path("/proc/net/tcp")
 
 _HOLDER = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"

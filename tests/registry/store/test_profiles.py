@@ -16,8 +16,6 @@ from tests.registry.store.session_samples import FULL_PROFILE, profile
 from tests.registry.store.test_store import HOSTILE
 from wire import Profile
 
-pytestmark = pytest.mark.timeout(20)
-
 SECOND = timedelta(seconds=1)
 
 

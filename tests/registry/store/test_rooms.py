@@ -14,8 +14,6 @@ from tests.registry.store.samples import NOW
 from tests.registry.store.session_samples import closure, event
 from tests.registry.store.test_store import HOSTILE
 
-pytestmark = pytest.mark.timeout(20)
-
 ROOM = "agent-bob-room"
 SECOND = timedelta(seconds=1)
 

@@ -16,8 +16,6 @@ from registry.store import Store, StoreError
 from tests.registry.store.samples import FULL_BEAT, FULL_ROW, NOW, agent, agent_saying, change
 from wire import CallFacts, Guest, Hint, Said
 
-pytestmark = pytest.mark.timeout(20)  # the first test starts PostgreSQL
-
 LONG_AGO = NOW - timedelta(days=31)
 BEFORE = NOW - timedelta(days=30)
 

@@ -10,8 +10,6 @@ from tests.registry.store.samples import NOW
 from tests.registry.store.session_samples import wish
 from tests.registry.store.test_store import HOSTILE
 
-pytestmark = pytest.mark.timeout(20)
-
 
 def test_the_last_wish_for_a_process_counts(store: Store) -> None:
     store.wishes.put(wish())

@@ -16,8 +16,6 @@ from service.store import Store, StoreError, migrate
 from service.store.tables import METADATA, VERSION_TABLE
 from tests.service.store.conftest import engine_of
 
-pytestmark = pytest.mark.timeout(20)
-
 FOLDER = Path(migrate.__file__).parent / "migrations"
 
 

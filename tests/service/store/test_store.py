@@ -13,8 +13,6 @@ import sqlalchemy as sa
 from service.store import Key, Limits, Message, Store, StoreError, Turn, sqlite_url
 from stack.postgres import PostgresServer
 
-pytestmark = pytest.mark.timeout(20)
-
 NOW = datetime(2026, 3, 4, 5, 6, 7, 890_123, tzinfo=UTC)
 LIMITS = Limits(threads=3, messages=6, ttl=timedelta(hours=1))
 A, B, C, D = (Key("", name) for name in "abcd")
