@@ -22,7 +22,7 @@ from stack.livekit_binary import ensure_binary
 from stack.ports import free_port, is_free
 from stack.probe import answers
 
-_READY_TIMEOUT = 15.0
+_READY_TIMEOUT = 60.0
 _STOP_TIMEOUT = 2.0
 """With participants inside, livekit-server 1.13.5 ignores a SIGTERM for more than 20 s."""
 

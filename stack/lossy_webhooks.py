@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp import web
 
 _HOST = "127.0.0.1"
-_TIMEOUT = aiohttp.ClientTimeout(total=5)
+_TIMEOUT = aiohttp.ClientTimeout(total=20)
 _HEADERS = ("Authorization", "Content-Type")
 
 

@@ -24,7 +24,7 @@ USER = "postgres"
 """Its superuser, and the name of the database that is there from the beginning."""
 
 _INIT_TIMEOUT = 60.0
-_READY_TIMEOUT = 30.0
+_READY_TIMEOUT = 60.0
 _STOP_TIMEOUT = 10.0
 _DEBIAN_FOLDER = Path("/usr/lib/postgresql")  # one folder for each major version, not on the PATH
 

@@ -20,8 +20,8 @@ from stack.until import until_answered
 
 USUAL_PORT = 3026
 
-_READY_TIMEOUT = 30.0
-_REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=5)
+_READY_TIMEOUT = 60.0
+_REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=20)
 
 
 class Registry(Lifetime):

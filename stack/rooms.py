@@ -15,7 +15,7 @@ from livekit.protocol.room import PerformRpcRequest, PerformRpcResponse
 from stack.address import Address
 from stack.until import until_answered
 
-REQUEST_TIMEOUT = 5.0
+REQUEST_TIMEOUT = 20.0
 """Seconds for one request; a server on this machine answers in milliseconds."""
 
 AGENT = ParticipantInfo.Kind.AGENT

@@ -1,4 +1,8 @@
-"""Wait for something that has no event of its own, with a time limit."""
+"""Wait for something that has no event of its own, with a time limit.
+
+The limit is one for what is waited for, not for the machine: time in which that stood still does not count. A pause
+that takes much longer than it was asked to is how it shows, in a virtual machine whose host has other work.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,16 @@ from stack.errors import LateError
 
 T = TypeVar("T")
 
+STANDSTILL = 0.25
+"""Seconds that a pause may take too long and still counts whole."""
+
 
 async def until(look: Callable[[], T | None], *, timeout: float, what: str, interval: float = 0.02) -> T:
     """Look again and again until what is seen is true, and return it.
 
     Args:
         look: What it raises passes through.
-        timeout: Seconds. The last look is at or after the limit, so 0 looks once.
+        timeout: Seconds in which the machine runs. The last look is at or after the limit, so 0 looks once.
         what: Ends the sentence "waited 5 s for …" of the error.
         interval: Seconds between two looks.
 
@@ -35,12 +42,17 @@ async def until_answered(
 ) -> T:
     """`until`, for a question that has to be awaited. The question needs a limit of its own."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout
+    left = timeout
     while True:
-        is_last = loop.time() >= deadline
+        is_last = left <= 0
+        asked_at = loop.time()
         answer = await ask()
         if answer:
             return answer
         if is_last:
             raise LateError(f"waited {timeout:g} s for {what}")
-        await asyncio.sleep(min(interval, max(0.0, deadline - loop.time())))
+        left -= loop.time() - asked_at
+        pause = min(interval, max(0.0, left))
+        began_at = loop.time()
+        await asyncio.sleep(pause)
+        left -= min(loop.time() - began_at, pause + STANDSTILL)

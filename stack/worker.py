@@ -28,7 +28,7 @@ DISCOVERED = (sys.executable, "-m", "livekit.agents", "start", "agent.py")
 """As `lk agent start` runs it: the module is imported, its `__main__` block is not."""
 PEER = (sys.executable, "bench/plain_agent.py", "start")
 
-_READY_TIMEOUT = 60.0
+_READY_TIMEOUT = 120.0
 """Seconds until it is registered; imports alone take 3 on a busy machine."""
 
 _HURRY_AFTER = 1.0

@@ -13,12 +13,12 @@ T = TypeVar("T")
 CONNECT_TIMEOUT = 10.0
 """Seconds that the SDK takes at most for one attempt to connect."""
 
-STEP_TIMEOUT = 10.0
+STEP_TIMEOUT = 30.0
 """Seconds for any other request to LiveKit."""
 
 
 async def limited(step: Coroutine[Any, Any, T]) -> T:
-    """`step`, for 10 s at most.
+    """`step`, for 30 s at most.
 
     Raises:
         LateError: It took longer.

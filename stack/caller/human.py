@@ -184,7 +184,7 @@ class Caller:
         await self._microphone.play(noise(seconds))
 
     async def perform_rpc(
-        self, identity: str, method: str, payload: str = "", *, response_timeout: float = 2.0
+        self, identity: str, method: str, payload: str = "", *, response_timeout: float = 10.0
     ) -> str:
         """Call an RPC method of another participant.
 

@@ -12,7 +12,7 @@ from stack.caller.voice import SAMPLE_RATE
 _FRAME = SAMPLE_RATE // 50  # samples in 20 ms
 _QUEUE_MS = 200
 """Sound that the SDK holds. Long enough for a busy event loop: a gap inside a word is heard as another word."""
-_CAPTURE_TIMEOUT = 5.0
+_CAPTURE_TIMEOUT = 20.0
 
 
 class Microphone:

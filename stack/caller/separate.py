@@ -11,7 +11,7 @@ from typing import Any, Self
 from stack.address import Address
 from stack.children import Child
 
-_JOIN_TIMEOUT = 20.0
+_JOIN_TIMEOUT = 60.0
 
 
 class CallerProcess:

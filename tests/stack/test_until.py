@@ -28,6 +28,25 @@ async def test_an_answer_at_the_limit_counts(looptime: float) -> None:
     assert await until(lambda: loop.time() >= 3, timeout=3, what="three", interval=2)
 
 
+async def test_time_in_which_the_machine_stands_still_does_not_count(looptime: float) -> None:
+    """Until the third look the machine gives a pause 20 s instead of 1."""
+    loop = asyncio.get_running_loop()
+    sleep = asyncio.sleep
+    looks: list[float] = []
+
+    async def slow(seconds: float) -> None:
+        await sleep(20 if len(looks) <= 2 else seconds)
+
+    def look() -> None:
+        looks.append(loop.time())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio, "sleep", slow)
+        with pytest.raises(LateError, match="waited 5 s"):
+            await until(look, timeout=5, what="nothing", interval=1)
+    assert looks == [0, 20, 40, 41, 42, 42.5]
+
+
 async def test_no_time_is_one_look() -> None:
     assert await until(lambda: True, timeout=0, what="now")
 
