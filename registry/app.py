@@ -92,7 +92,8 @@ async def _on_bad_request(request: Request, error: Any) -> Response:
     where = ".".join(str(part) for part in first["loc"][1:])
     found = repr(first.get("input"))
     found = found if len(found) <= 40 else f"{found[:40]}…"
-    return await _on_error(request, BadRequestError(f"{where}: {first['msg']}; it is {found}"))
+    message = first["msg"].removeprefix("Value error, ")
+    return await _on_error(request, BadRequestError(f"{where}: {message}; it is {found}"))
 
 
 async def _on_http_error(_: Request, error: Any) -> Response:

@@ -98,7 +98,8 @@ def parse_profile(text: str | bytes) -> Profile:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "profile"
-        raise ProfileError(f"{where}: {first['msg']}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise ProfileError(f"{where}: {message}") from error
 
 
 _UNKNOWN = "I am sorry, I do not know that."
