@@ -16,12 +16,12 @@ from wire import DEFAULT_PROFILE, Profile
 ON = "on"
 """What a box that is ticked sends. One that is not sends nothing, so each has a hidden field before it."""
 
-_LINES = ("name", "description", "group", "model", "voice", "language")
+_LINES = ("name", "group", "model", "voice", "language")
 _NUMBERS = ("temperature", "max_answer_tokens")
-_TEXTS = ("prompt", "greeting")
+_TEXTS = ("description", "prompt", "greeting")
 _TURN_WORDS = ("interruptions", "end")
 _TURN_NUMBERS = ("min_speech", "min_words", "min_delay", "max_delay")
-_NO_NONE = ("name", "description", *_TEXTS)
+_NO_NONE = ("name", *_TEXTS)
 
 FIELDS = (
     "name", "description", "group", "prompt", "greeting", "examples", "stt", "stt_model", "llm", "model", "temperature",

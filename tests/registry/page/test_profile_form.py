@@ -11,7 +11,7 @@ GOOD = {"name": "Max", "prompt": "You are Max."}
 
 FULL = Profile(
     name="Max",
-    description="Concierge",
+    description="Concierge\nat night",
     group="Hotel",
     prompt="You are Max.\nBe brief.",
     greeting="Hi",

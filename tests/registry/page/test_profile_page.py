@@ -58,6 +58,20 @@ async def test_an_agent_is_made_changed_duplicated_and_deleted(
     await expect(page.locator(".profile-card .id")).to_have_text(["zoe-front-desk"])
 
 
+async def test_what_is_not_touched_stays_as_it_came_by_the_api(open_page: Open, site: Site) -> None:
+    put(
+        site, "ada", prompt="You are Ada.", description="At the desk.\nAt night, too.", greeting="Hi.\nHello."
+    )
+    page = await open_page("/profiles/ada")
+    await page.get_by_label("Group").fill("Hotel")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator("#said")).to_contain_text("is saved")
+    profile = stored(site, "ada")
+    assert profile.group == "Hotel"
+    assert profile.description == "At the desk.\nAt night, too."
+    assert profile.greeting == "Hi.\nHello."
+
+
 async def test_errors_stand_beside_their_fields_with_what_was_typed(open_page: Open, site: Site) -> None:
     page = await open_page("/profiles/new")
     await page.get_by_label("Agent id").fill("a/b")
