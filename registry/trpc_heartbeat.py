@@ -12,6 +12,9 @@ from registry.errors import BadRequestError
 from wire import Beat, Said
 from wire.errors import describe
 
+_LONGEST_NUMBER = 18
+"""Digits. Longer texts are no number of a process, and Python refuses to count very long ones."""
+
 _SAID = {
     "starting": Said.STARTING,
     "initializing": Said.STARTING,
@@ -138,7 +141,8 @@ def _said(status: str | None) -> Said:
 def _number(process_id: int | str | None) -> int | None:
     """A process's number; None where clients use something else for it."""
     if isinstance(process_id, str):
-        process_id = int(process_id) if process_id.isascii() and process_id.isdecimal() else None
+        is_number = process_id.isascii() and process_id.isdecimal() and len(process_id) <= _LONGEST_NUMBER
+        process_id = int(process_id) if is_number else None
     return process_id or None
 
 

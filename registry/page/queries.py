@@ -16,12 +16,12 @@ def parse_id(text: str) -> int | None:
 
 
 def parse_moment(text: str) -> datetime | None:
-    """A moment as `moment_text` writes it; None = there is none, or it is nonsense."""
+    """A moment as `moment_text` writes it, in UTC; None = there is none, or it is nonsense."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):  # the first and the last day of all have no place in every time zone
         return None
-    return moment if moment.tzinfo is not None else None
 
 
 def moment_text(moment: datetime) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import pytest
 
 from registry.records import Status
 from registry.running import Registry
@@ -71,6 +72,16 @@ async def test_a_heartbeat_brings_an_agent_in(client: httpx.AsyncClient, registr
     assert beat.call is not None
     assert beat.call.room == "agent-kai-room"
     assert agent.verdict.status is Status.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("process_id", "kept"), [("x", None), ("9" * 5_000, None), ("2147483647", 2_147_483_647), ("٧", None)]
+)
+async def test_what_is_no_number_of_a_process_is_left_out(
+    client: httpx.AsyncClient, registry: Registry, process_id: str, kept: int | None
+) -> None:
+    data(await call(client, HEARTBEAT, {"agentId": "kai", "processId": process_id}))
+    assert registry.fleet.get("kai").beat.process_id == kept
 
 
 async def test_the_least_heartbeat_is_an_id(client: httpx.AsyncClient, registry: Registry) -> None:

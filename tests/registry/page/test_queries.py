@@ -29,6 +29,18 @@ def test_moments_survive_an_address() -> None:
     assert parse_moment(moment_text(moment)) == moment
 
 
-@pytest.mark.parametrize("text", ["", "x", "2026-03-01", "2026-03-01T12:00:00", "1", "9" * 30])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "2026-03-01",
+        "2026-03-01T12:00:00",
+        "1",
+        "9" * 30,
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+    ],
+)
 def test_other_moments_are_none(text: str) -> None:
     assert parse_moment(text) is None
