@@ -67,10 +67,23 @@ class Entry:
 
 
 def write_bundle(rows: Iterable[ProfileRow]) -> bytes:
-    """The file of these profiles, for people to read too."""
+    """The file of these profiles, for people to read too.
+
+    Raises:
+        BadRequestError: There are more than `read_bundle` takes in one file.
+    """
     profiles = [{"agentId": row.agent_id, "profile": row.profile.model_dump(mode="json")} for row in rows]
+    if len(profiles) > MOST:
+        raise BadRequestError(
+            f"there are {len(profiles):,} profiles, and at most {MOST:,} are taken in one file; export them by group"
+        )
     whole = {"version": VERSION, "profiles": profiles}
-    return json.dumps(whole, ensure_ascii=False, indent=2).encode("utf-8", "replace") + b"\n"
+    data = json.dumps(whole, ensure_ascii=False, indent=2).encode("utf-8", "replace") + b"\n"
+    if len(data) > MAX_BYTES:
+        raise BadRequestError(
+            f"the file would have {len(data):,} bytes, and at most {MAX_BYTES:,} are taken; export profiles by group"
+        )
+    return data
 
 
 def read_bundle(data: bytes, stored: Mapping[str, Profile]) -> list[Entry]:

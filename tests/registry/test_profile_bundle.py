@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -43,6 +44,28 @@ def test_what_is_written_is_read() -> None:
         ("ada", "same"),
         ("h", "replaces"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("n", "prompt", "says"),
+    [
+        (
+            MOST + 1,
+            "x",
+            "there are 1,001 profiles, and at most 1,000 are taken in one file; export them by group",
+        ),
+        (300, "x" * 32_000, "bytes, and at most 8,388,608 are taken; export profiles by group"),
+    ],
+)
+def test_what_could_not_be_read_is_not_written(n: int, prompt: str, says: str) -> None:
+    rows = [
+        ProfileRow(
+            agent_id=f"a{number}", profile=Profile(prompt=prompt), updated_at=datetime.now(UTC), updated_by=""
+        )
+        for number in range(n)
+    ]
+    with pytest.raises(BadRequestError, match=re.escape(says)):
+        write_bundle(rows)
 
 
 def test_lists_entries_and_profiles_alone_are_read_too() -> None:
