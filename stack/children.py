@@ -121,8 +121,10 @@ class Child:
         async def ready_or_dead() -> bool:
             nonlocal dead
             dead = not self.is_running
+            if dead:
+                return True
             seen = look()
-            return dead or (seen if isinstance(seen, bool) else await seen)
+            return seen if isinstance(seen, bool) else await seen
 
         try:
             await until_answered(ready_or_dead, timeout=timeout, what=f"{self.name} to be ready")
