@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 from typing import TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 import msgspec
 
 from cli.errors import RefusedError, UnreachableError
 from cli.sse import Event, EventReader
+from config.hosts import leads_here
 from wire import BeatError, decode_refused
 
 _T = TypeVar("_T")
@@ -49,7 +49,7 @@ class Connection:
             timeout=_LIMITS,
             transport=transport,
             verify=url.startswith("https:"),  # loading certificates takes longer than most commands
-            trust_env=not is_this_machine(url),  # a proxy from the environment cannot reach our loopback
+            trust_env=not leads_here(url),  # a proxy from the environment cannot reach our loopback
         )
 
     async def aclose(self) -> None:
@@ -175,14 +175,3 @@ def quoted(part: str) -> str:
     text = quote(part, safe="")
     # Dots alone would mean a folder, or the one above.
     return text if text.strip(".") else text.replace(".", "%2E")
-
-
-def is_this_machine(url: str) -> bool:
-    """Whether `url` leads to this machine's loopback."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import enum
-import ipaddress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from config import NO_KEY, Settings, resolve_providers
+from config.hosts import is_loopback, leads_here
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -82,16 +82,6 @@ class Endpoint:
             object.__setattr__(self, field_name, value)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine's own address, by its name or number."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def configured(settings: Settings) -> tuple[Endpoint, ...]:
     """The endpoints that the settings name, the preferred one first.
 
@@ -107,7 +97,7 @@ def configured(settings: Settings) -> tuple[Endpoint, ...]:
     if is_named:
         # The default model is OpenAI's: another server hardly has it.
         is_own_model = settings.openai_base_url is not None and "llm_model" not in settings.model_fields_set
-        is_cloud = not is_loopback(urlsplit(main.base_url).hostname or "")
+        is_cloud = not leads_here(main.base_url)
         found.append(
             _named(
                 main.base_url,

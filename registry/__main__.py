@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config import Settings, SettingsError, load_settings, process_environment, state_folder
+from config.hosts import is_loopback
 from registry import logs
 from registry.app import create_app
-from registry.guard import is_loopback
 from registry.keeping import RoomKeeping
 from registry.running import ProcessControl, run_registry
 from registry.server import Server

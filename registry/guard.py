@@ -9,13 +9,12 @@ the cookie that the page's login form sets.
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from config.hosts import is_addressed_here, is_same_origin
 from registry.errors import ForeignError, RegistryError, TokenError
 from registry.replies import send_error
 
@@ -34,17 +33,6 @@ _LONGEST_KEY = 2_000
 
 _SEEN = 4_096
 """Combinations of headers that were let in and need not be looked at again."""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` (a name, or an address with or without brackets) is this machine's loopback."""
-    bare = host.strip("[]")
-    if bare.lower() == "localhost" or bare.lower().endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(bare).is_loopback
-    except ValueError:
-        return False
 
 
 class Guard:
@@ -140,11 +128,7 @@ def _tokens_in(cookie: str) -> Iterable[str]:
 
 
 def _check_host(host: str) -> None:
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        name = ""
-    if not is_loopback(name):
+    if not is_addressed_here(host):
         raise ForeignError(
             f"Host {host[:80]!r} is no name of this machine; without REGISTRY_TOKEN only localhost and 127.0.0.1 are "
             "answered to"
@@ -154,8 +138,7 @@ def _check_host(host: str) -> None:
 def _check_origin(host: str, origin: str, site: str, *, reads_only: bool) -> None:
     """Refuse what a page of another origin sends. Programs that are no browsers send no origin."""
     if origin:
-        scheme, _, place = origin.lower().partition("://")
-        if scheme not in ("http", "https") or place != host.lower():
+        if not is_same_origin(origin, host):
             raise ForeignError(f"Origin {origin[:80]!r} is not this registry ({host[:80]!r})")
     elif site in ("cross-site", "same-site") and not reads_only:
         raise ForeignError("a page of another site may not do this")

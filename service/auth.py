@@ -8,12 +8,11 @@ may link to what is open to all, and to nothing else: a GET can spend tokens too
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable
-from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from config.hosts import is_addressed_here, is_same_origin
 from service.errors import ForeignError, ScopeError, ServiceError, TokenError
 from service.replies import send_error
 from service.tokens import Tokens
@@ -31,17 +30,6 @@ _MOST_KNOWN = 1_024
 _LONGEST_KNOWN = 500
 
 _Shown = tuple[bytes, bytes, bytes, bytes]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` (a name, or an address with or without brackets) is this machine's loopback."""
-    bare = host.strip("[]")
-    if bare.lower() == "localhost" or bare.lower().endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(bare).is_loopback
-    except ValueError:
-        return False
 
 
 class Access:
@@ -138,11 +126,7 @@ def _shown(headers: Iterable[tuple[bytes, bytes]]) -> _Shown:
 
 
 def _check_host(host: str) -> None:
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        name = ""
-    if not is_loopback(name):
+    if not is_addressed_here(host):
         raise ForeignError(
             f"Host {host[:80]!r} is no name of this machine; without JWT_SECRET only localhost and 127.0.0.1 are "
             "answered to"
@@ -155,8 +139,7 @@ def _check_origin(host: str, origin: str, site: str, *, is_open: bool) -> None:
     Neither do browsers for an image or a link, but then they say which site it is on.
     """
     if origin:
-        scheme, _, place = origin.lower().partition("://")
-        if scheme not in ("http", "https") or place != host.lower():
+        if not is_same_origin(origin, host):
             raise ForeignError(f"Origin {origin[:80]!r} is not this service ({host[:80]!r})")
     elif site in ("cross-site", "same-site") and not is_open:
         raise ForeignError("a page of another site may not do this")

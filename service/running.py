@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from config import Settings, SettingsError
+from config.hosts import is_loopback
 from llm.tools import Tool, tools_for
 from llm.tools import aclose as close_tools
 from service.answers import Answers
-from service.auth import Access, is_loopback
+from service.auth import Access
 from service.chat import Chat
 from service.clock import Clock
 from service.language_models import LanguageModels

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from cli.connection import is_this_machine
 from cli.doctor.verdicts import Verdict, fail, ok, warn
 from config import Endpoint, Providers, Settings, resolve_providers
+from config.hosts import leads_here
 from config.providers import NO_KEY
 
 
@@ -96,7 +96,7 @@ def judge_provider(probe: Probe, status: int | None) -> Verdict:
 def port_probes(settings: Settings) -> list[PortProbe]:
     """Ports of this machine that ours listen on; none where a part runs elsewhere, or takes any free port."""
     probes = []
-    if settings.registry_port and (settings.web_ui_url is None or is_this_machine(settings.web_ui_url)):
+    if settings.registry_port and (settings.web_ui_url is None or leads_here(settings.web_ui_url)):
         probes.append(
             PortProbe(
                 setting="REGISTRY_PORT", host=settings.registry_host, port=settings.registry_port,
@@ -104,11 +104,7 @@ def port_probes(settings: Settings) -> list[PortProbe]:
             )
         )  # fmt: skip
     providers = resolve_providers(settings)
-    if (
-        providers.uses_local_models
-        and settings.local_models_port
-        and is_this_machine(settings.local_models_url)
-    ):
+    if providers.uses_local_models and settings.local_models_port and leads_here(settings.local_models_url):
         probes.append(
             PortProbe(
                 setting="LOCAL_MODELS_PORT", host=settings.local_models_host, port=settings.local_models_port,

@@ -10,9 +10,9 @@ from datetime import datetime
 
 import httpx
 
-from cli.connection import is_this_machine
 from cli.doctor.server_version import ask_version
 from config import LiveKitLogin
+from config.hosts import leads_here
 
 _CONNECT_TIMEOUT = 1.0
 
@@ -49,5 +49,5 @@ class World:
             timeout=None,  # noqa: S113  # each check has a limit as a whole
             transport=self.transport,
             verify=base_url.startswith("https:"),  # loading certificates takes a while
-            trust_env=not is_this_machine(base_url),
+            trust_env=not leads_here(base_url),
         )

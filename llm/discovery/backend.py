@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import httpx
 
 from config import Settings
+from config.hosts import leads_here
 from llm.discovery.asking import Answer, Limits, Silence, ask
 from llm.discovery.deployments import deployments_in
 from llm.discovery.notes import BACKEND, Notes
-from llm.endpoints import is_loopback
 
 LIMITS = Limits(connect=1.5, total=4.0)
 _MAX_TROUBLES = 5
@@ -57,7 +55,7 @@ class Backend:
 
     def _http(self, url: str) -> httpx.AsyncClient:
         if self._client is None:
-            is_here = is_loopback(urlsplit(url).hostname or "")
+            is_here = leads_here(url)
             self._client = httpx.AsyncClient(
                 trust_env=not is_here, limits=httpx.Limits(max_keepalive_connections=0)
             )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from config import Settings
+from config.hosts import is_loopback
 from llm.discovery.names import Names
 from llm.discovery.notes import HOSTS, Notes, Rank
 from llm.discovery.places import Place, host_of, is_address
 from llm.discovery.probing import Prober, Verdict
-from llm.endpoints import Source, is_loopback
+from llm.endpoints import Source
 
 _NAME_TIMEOUT = 1.5
 """Seconds for a host's name."""

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from llm.endpoints import is_loopback
+from config.hosts import is_loopback
 
 _NAME = re.compile(r"[\w-]+(\.[\w-]+)*\.?")
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what listens everywhere, listens here

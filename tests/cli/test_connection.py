@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from cli.client import Query
-from cli.connection import Connection, is_this_machine
+from cli.connection import Connection
 from cli.errors import CommandError, RefusedError, UnreachableError
 from tests.cli.fakes import FakeRegistry
 
@@ -95,18 +95,3 @@ async def test_the_token_is_shown(registry: FakeRegistry) -> None:
     assert await connection.ask("GET", "/api/agents", parameters={"limit": "1", "offset": "0"})
     await connection.aclose()
     await connection.aclose()
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("http://localhost:3026", True),
-        ("http://127.0.0.1:3026", True),
-        ("http://[::1]:3026", True),
-        ("https://a.localhost", True),
-        ("http://registry.test", False),
-        ("http://10.0.0.1", False),
-    ],
-)
-def test_this_machine_is_not_asked_through_a_proxy(url: str, *, expected: bool) -> None:
-    assert is_this_machine(url) is expected

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from config import NO_KEY
-from llm.endpoints import Endpoint, Source, configured, is_loopback, unique, way_to_name_a_model
+from llm.endpoints import Endpoint, Source, configured, unique, way_to_name_a_model
 from tests.llm.stage import KEY, endpoint, settings_of
 
 CLOUD = "https://cloud.example/v1"
@@ -180,26 +180,6 @@ def test_the_way_to_name_a_model_is_one_that_works(source: Source, words: str) -
 def test_a_key_is_shown_nowhere() -> None:
     one = endpoint(api_key=SecretStr(KEY))
     assert KEY not in f"{one!r} {one} {one.id} {one.host}"
-
-
-@pytest.mark.parametrize(
-    ("host", "is_here"),
-    [
-        ("127.0.0.1", True),
-        ("127.9.9.9", True),
-        ("::1", True),
-        ("localhost", True),
-        ("box.localhost", True),
-        ("10.0.0.1", False),
-        ("0.0.0.0", False),
-        ("::2", False),
-        ("localhost.example", False),
-        ("127.0.0.1.example", False),
-        ("", False),
-    ],
-)
-def test_this_machine_is_known_by_its_names(host: str, is_here: bool) -> None:
-    assert is_loopback(host) is is_here
 
 
 @pytest.mark.parametrize(

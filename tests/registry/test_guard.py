@@ -7,7 +7,7 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
-from registry.guard import COOKIE, Guard, is_loopback
+from registry.guard import COOKIE, Guard
 from registry.running import Registry
 from tests.registry.beats import a_beat
 from tests.registry.conftest import Connect, Serve, Start
@@ -217,18 +217,3 @@ async def _refusal(http: aiohttp.ClientSession, url: str, headers: dict[str, str
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         await http.ws_connect(f"{url}/api/line", headers=headers)
     return refused.value.status
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("localhost", True),
-        ("::1", True),
-        ("[::1]", True),
-        ("127.1.1.1", True),
-        ("0.0.0.0", False),
-        ("", False),
-    ],
-)
-def test_loopback_is_told_from_other_addresses(host: str, expected: bool) -> None:
-    assert is_loopback(host) is expected

@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from config import Settings
-from service.auth import OWNER, STEERING_PATHS, Access, Guard, is_loopback
+from service.auth import OWNER, STEERING_PATHS, Access, Guard
 from service.running import Service
 from tests.service.conftest import Connect, Start
 from tests.service.tokens import SECRET, bearer, token
@@ -159,12 +159,6 @@ async def test_another_secret_takes_over_at_once() -> None:
     assert (await client.get("/status")).status_code == 200
     access.take_secret(SECRET)
     assert (await client.get("/status", headers=shown)).status_code == 200
-
-
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1", "[::1]"])
-def test_loopback(host: str) -> None:
-    assert is_loopback(host)
-    assert not is_loopback("0.0.0.0")
 
 
 CLOSED = [
