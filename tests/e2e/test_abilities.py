@@ -165,16 +165,17 @@ async def asked_until(
 
 
 WORDS = {
-    "password": "Aqui tiene usted la palabra secreta de la casa.",
-    "breakfast": "El desayuno es de siete a diez.",
-    "garden": "El perro esta en el jardin.",
+    ("password", "wi-fi", "wifi"): "Aqui tiene usted la palabra secreta de la casa.",
+    ("breakfast", "serve"): "El desayuno es de siete a diez.",
+    ("garden", "dog"): "El perro esta en el jardin.",
 }
-"""What is heard of three sentences, and how the model translates it."""
+"""What is heard of three sentences, one word of them at least, and how the model translates them."""
 
 
 def in_spanish(request: Mapping[str, Any]) -> str:
     said = request["messages"][-1]["content"].lower()
-    return " ".join(spanish for english, spanish in WORDS.items() if english in said) or "Bueno."
+    heard = (spanish for english, spanish in WORDS.items() if any(word in said for word in english))
+    return " ".join(heard) or "Bueno."
 
 
 async def test_an_interpreter_says_in_another_language_all_that_it_hears(
@@ -194,7 +195,8 @@ async def test_an_interpreter_says_in_another_language_all_that_it_hears(
         def translated() -> str:
             return " ".join(answers(guest))
 
-        await until(lambda: WORDS["garden"] in translated(), timeout=40, what="the last translation")
+        *_, last = WORDS.values()
+        await until(lambda: last in translated(), timeout=40, what="the last translation")
         positions = [translated().find(spanish) for spanish in WORDS.values()]
         assert positions == sorted(positions), translated()
         assert [translated().count(spanish) for spanish in WORDS.values()] == [1, 1, 1], translated()
@@ -221,7 +223,8 @@ async def test_captions_only_are_written_and_nothing_is_heard(
         await until(lambda: n_said("Buenos dias a todos.") >= 2, timeout=30, what="another one")
         (participant,) = (one for one in guest.others if one.identity == agent)
         assert not participant.track_publications
-        assert any("password" in one.text for one in guest.captions if one.identity == guest.identity)
+        mine = " ".join(one.text.lower() for one in guest.captions if one.identity == guest.identity)
+        assert any(word in mine for word in ("password", "wi-fi", "wifi")), mine
 
 
 async def test_the_model_is_shown_the_screen_else_the_camera_at_the_moment_of_the_question(
