@@ -16,6 +16,7 @@ from starlette.responses import Response
 from registry.api_answers import Removed, json_response
 from registry.api_profile_files import FileStore, add_profile_files
 from registry.api_requests import WORDS, check_author, decode_body
+from registry.attachments import attachment
 from registry.beats import read_body
 from registry.errors import BadRequestError, ChangedError, UnknownProfileError
 from registry.openapi import answers, takes
@@ -166,8 +167,7 @@ _SCRIPT: dict[int | str, dict[str, Any]] = answers(ProfileView, 404) | {
 
 def script_response(agent_id: AgentId, profile: Profile) -> Response:
     """A profile's script, to be kept as a file."""
-    headers = {"content-disposition": f'attachment; filename="{file_name(agent_id)}"'}
-    return Response(script(agent_id, profile), media_type="text/x-python; charset=utf-8", headers=headers)
+    return attachment(script(agent_id, profile), file_name(agent_id), "text/x-python; charset=utf-8")
 
 
 def _shown(row: ProfileRow, *, status: int) -> Response:

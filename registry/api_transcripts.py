@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from starlette.responses import Response
 
+from registry.attachments import attachment
 from registry.openapi import answers
 from registry.replies import as_json
 from registry.session_records import Record
@@ -38,15 +39,8 @@ async def file_of(record: Record, format: Literal["json", "vtt", "text"]) -> Res
     """The transcript of a session, to be saved under its name."""
     media_type, ending = _KINDS[format]
     name = _UNSAFE.sub("_", record.row.id)[:64]
-    return Response(
-        await asyncio.to_thread(_body, record, format),  # there may be thousands of turns
-        media_type=media_type,
-        headers={
-            "Content-Disposition": f'attachment; filename="transcript-{name}.{ending}"',
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "no-store",
-        },
-    )
+    body = await asyncio.to_thread(_body, record, format)  # there may be thousands of turns
+    return attachment(body, f"transcript-{name}.{ending}", media_type)
 
 
 def _body(record: Record, format: Literal["json", "vtt", "text"]) -> bytes:

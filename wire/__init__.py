@@ -1,6 +1,13 @@
 """The words that our processes say to each other: ids, profiles, beats and commands. Pure."""
 
-from wire.agent_id import AgentId, AgentIdError, agent_id_in_metadata, agent_id_in_room, parse_agent_id
+from wire.agent_id import (
+    AgentId,
+    AgentIdError,
+    agent_id_in_metadata,
+    agent_id_in_room,
+    agent_id_of_session,
+    parse_agent_id,
+)
 from wire.beat import (
     BEAT_VERSION,
     MAX_BEAT_BYTES,
@@ -138,6 +145,7 @@ __all__ = [
     "Up",
     "agent_id_in_metadata",
     "agent_id_in_room",
+    "agent_id_of_session",
     "check_texts",
     "decode_beat",
     "decode_conversation",

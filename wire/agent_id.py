@@ -69,6 +69,17 @@ def agent_id_in_metadata(metadata: str) -> AgentId | None:
     return parse_agent_id(parsed["agent_id"])
 
 
+def agent_id_of_session(row_id: str) -> AgentId | None:
+    """Whose session beats under `row_id`; None = it is no agent's.
+
+    Sessions in rooms of other names are called ``<id>@<room>``, and an older one of two ``<id>~<characters>``.
+    """
+    try:
+        return parse_agent_id(row_id.partition("@")[0].partition("~")[0])
+    except AgentIdError:
+        return None
+
+
 def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(str(value))} characters)"

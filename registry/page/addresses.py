@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode
 
-from wire import AgentIdError, Kind, parse_agent_id
+from wire import Kind, agent_id_of_session
 
 _FOLDERS = (".", "..")
 """Browsers take these for folders, quoted or not."""
@@ -73,16 +73,9 @@ def talk_path(agent_id: str) -> str:
 
 
 def talk_row_path(row_id: str, kind: str) -> str:
-    """The same for a row among the agents; empty = nobody can talk to it, for it is a worker or a program.
-
-    Rows of calls in rooms of other names are called ``<id>@<room>``, and an older one of two ``<id>~<characters>``.
-    """
-    if kind != Kind.SESSION.value:
-        return ""
-    try:
-        return talk_path(parse_agent_id(row_id.partition("@")[0].partition("~")[0]))
-    except AgentIdError:
-        return ""
+    """The same for a row among the agents; empty = nobody can talk to it, for it is a worker or a program."""
+    agent_id = agent_id_of_session(row_id) if kind == Kind.SESSION.value else None
+    return "" if agent_id is None else talk_path(agent_id)
 
 
 def profiles_path(*, group: str = "", search: str = "") -> str:

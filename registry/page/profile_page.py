@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from registry import groups
+from registry.attachments import attachment
 from registry.errors import RegistryError, UnknownProfileError
 from registry.page import act_answers, flash
 from registry.page.addresses import profile_path
@@ -75,10 +76,10 @@ def profile_router(registry: Registry) -> APIRouter:
         if form.stored is not None:
             match request.query_params.get("as"):
                 case "json":
-                    return _file(write_bundle([form.stored]), f"{known_id}.json", "application/json")
+                    return attachment(write_bundle([form.stored]), f"{known_id}.json", "application/json")
                 case "script":
                     text = await asyncio.to_thread(script, known_id, form.stored.profile)
-                    return _file(text.encode(), file_name(known_id), "text/x-python; charset=utf-8")
+                    return attachment(text, file_name(known_id), "text/x-python; charset=utf-8")
                 case _:
                     return await _answer(registry, request, form)
         return await _answer(registry, request, form, status=503 if form.trouble else 404)
@@ -111,15 +112,6 @@ def _saved(request: Request, values: dict[str, str], said: str, *, back: str) ->
 
 def _nobody(words: str) -> Response:
     return act_answers.nothing(UnknownProfileError(words), {})
-
-
-def _file(data: bytes, name: str, media_type: str) -> Response:
-    headers = {
-        "content-disposition": f'attachment; filename="{name}"',
-        "cache-control": "no-store",
-        "x-content-type-options": "nosniff",
-    }
-    return Response(data, media_type=media_type, headers=headers)
 
 
 async def _answer(

@@ -10,7 +10,7 @@ from registry.agents import Agent
 from registry.running import Registry
 from registry.session_records import ProfileRow
 from registry.store import StoreError
-from wire import AgentId, AgentIdError, Kind, parse_agent_id
+from wire import AgentId, Kind, agent_id_of_session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,16 +26,10 @@ class ProfilePart:
 
 
 def profile_id(row_id: str, agent: Agent | None) -> AgentId | None:
-    """Whose profile belongs to a row; None = it has none: workers and programs are nobody's profile.
-
-    Rows of calls in rooms of other names are called ``<id>@<room>``, and an older one of two ``<id>~<characters>``.
-    """
+    """Whose profile belongs to a row; None = it has none: workers and programs are nobody's profile."""
     if agent is not None and agent.beat.kind is not Kind.SESSION:
         return None
-    try:
-        return parse_agent_id(row_id.partition("@")[0].partition("~")[0])
-    except AgentIdError:
-        return None
+    return agent_id_of_session(row_id)
 
 
 def is_of_group(agent: Agent, group: str, groups: Mapping[str, str]) -> bool:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from registry import groups
+from registry.attachments import attachment
 from registry.page import flash
 from registry.page.answers import large_html
 from registry.page.queries import page_number
@@ -71,12 +72,7 @@ def profiles_router(registry: Registry) -> APIRouter:
     async def export(request: Request) -> Response:
         rows = await chosen(request)
         data = await asyncio.to_thread(write_bundle, rows)
-        headers = {
-            "content-disposition": 'attachment; filename="profiles.json"',
-            "cache-control": "no-store",
-            "x-content-type-options": "nosniff",
-        }
-        return Response(data, media_type="application/json", headers=headers)
+        return attachment(data, "profiles.json", "application/json")
 
     return router
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wire import AgentIdError, agent_id_in_metadata, agent_id_in_room, parse_agent_id
+from wire import AgentIdError, agent_id_in_metadata, agent_id_in_room, agent_id_of_session, parse_agent_id
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,14 @@ def test_metadata_that_cannot_be_used_says_why(metadata: str) -> None:
     with pytest.raises(AgentIdError) as error:
         agent_id_in_metadata(metadata)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("row_id", "agent_id"),
+    [
+        ("7", "7"), ("7@lobby", "7"), ("7~1a2b", "7"), ("7@lobby~1a2b", "7"), ("a.b-c@agent~x", "a.b-c"),
+        ("my worker", None), ("", None), ("@lobby", None), ("script/7", None),
+    ],
+)  # fmt: skip
+def test_a_sessions_row_names_its_agent(row_id: str, agent_id: str | None) -> None:
+    assert agent_id_of_session(row_id) == agent_id
