@@ -34,6 +34,7 @@ export class Call {
   private attempt = 0; // of joining; one that is not the latest is nobody's any more
   private failures = 0;
   private joinedAt = 0;
+  private wasClosed = false; // the room, and that is why it was joined anew
   private timer: ReturnType<typeof setTimeout> | undefined;
   private warm: Room | null = null;
   private readonly sight: Sight;
@@ -68,6 +69,7 @@ export class Call {
   /** Join, and stay in until `leave`. May be called twice. */
   async join(): Promise<void> {
     this.failures = 0;
+    this.wasClosed = false;
     this.tab.enter(this.agentId);
     this.change({ phase: "joining", ending: null, trouble: "", isAnew: false, ...NOBODY });
     await this.try();
@@ -136,12 +138,13 @@ export class Call {
   private ended(reason: DisconnectReason | undefined): void {
     const leaving = this.facts().agent?.leaving ?? this.facts().lost?.reason ?? "";
     const inside = (performance.now() - this.joinedAt) / 1000;
-    const next = afterEnd(reason, inside, leaving);
+    const next = afterEnd(reason, inside, leaving, this.wasClosed);
     if (!next.again) {
       this.over(next.ending);
       return;
     }
     this.drop();
+    this.wasClosed = next.isAnew;
     this.change({ phase: "returning", isAnew: next.isAnew, trouble: "", ...NOBODY });
     this.failures = failuresAfter(this.failures, inside);
     this.later();

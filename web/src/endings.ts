@@ -6,7 +6,7 @@ import type { Ending } from "./facts.js";
 /** Whether to come in again by itself, and else what to say. */
 export type Next = { again: true; isAnew: boolean } | { again: false; ending: Ending };
 
-/** A room that is closed so soon after it was joined would be joined and closed for ever. */
+/** A room that is closed again so soon after it was joined anew would be joined and closed for ever. */
 export const SETTLED = 10; // seconds
 
 const WAITS = [0.3, 1, 2, 4, 8]; // seconds, then the last one again and again
@@ -14,8 +14,14 @@ const WAITS = [0.3, 1, 2, 4, 8]; // seconds, then the last one again and again
 /**
  * @param inside Seconds in the call before it ended.
  * @param leaving Why the agent said that it leaves; empty = it did not.
+ * @param isAgain Whether the page had come in because the room was closed.
  */
-export function afterEnd(reason: DisconnectReason | undefined, inside: number, leaving: string): Next {
+export function afterEnd(
+  reason: DisconnectReason | undefined,
+  inside: number,
+  leaving: string,
+  isAgain: boolean,
+): Next {
   switch (reason) {
     case DisconnectReason.DUPLICATE_IDENTITY:
       return { again: false, ending: "taken" };
@@ -25,7 +31,7 @@ export function afterEnd(reason: DisconnectReason | undefined, inside: number, l
     case DisconnectReason.ROOM_CLOSED:
       // An agent that ends the call on purpose is not called again behind the human's back.
       if (leaving && leaving !== "worker_shutdown") return { again: false, ending: "agent_ended" };
-      return inside < SETTLED ? { again: false, ending: "deleted" } : { again: true, isAnew: true };
+      return isAgain && inside < SETTLED ? { again: false, ending: "deleted" } : { again: true, isAnew: true };
     default:
       return { again: true, isAnew: false };
   }

@@ -5,6 +5,8 @@ import type { Change, Facts } from "./facts.js";
 
 /** Play all sound of `room`, and show the agent's face where it has one. */
 export function play(room: Room, change: Change, sounds: HTMLElement, face: HTMLElement): void {
+  // Each room finds out anew, and tells only when it is another answer than its own one before.
+  change({ canPlay: room.canPlaybackAudio });
   room.on(RoomEvent.TrackSubscribed, (track: RemoteTrack, _, participant: RemoteParticipant) => {
     if (track.kind === Track.Kind.Audio) {
       sounds.append(track.attach());
@@ -52,21 +54,53 @@ export function watchSharing(room: Room, change: Change): void {
   });
 }
 
-/** Begin or stop to share. What goes wrong is told in the facts. */
-export async function share(room: Room, kind: Kind, change: Change, facts: () => Facts): Promise<void> {
+/** Rooms for which the browser has been asked, and that do not have it yet: pressing again asks nothing more. */
+const ASKED: Record<Kind, WeakSet<Room>> = { camera: new WeakSet(), screen: new WeakSet() };
+
+/** Begin or stop to share. What goes wrong is told in the facts. @param current The room of the call; null = no call. */
+export async function share(
+  current: () => Room | null,
+  kind: Kind,
+  change: Change,
+  facts: () => Facts,
+): Promise<void> {
+  const room = current();
+  if (!room || ASKED[kind].has(room)) return;
   const isOn = !facts().isSharing[kind];
   change({ sharingTrouble: "" });
-  const me = room.localParticipant;
+  ASKED[kind].add(room);
   try {
-    if (kind === "camera") await me.setCameraEnabled(isOn);
-    else await me.setScreenShareEnabled(isOn, { audio: false, contentHint: "detail" });
-    // Muted would keep the camera's light on.
-    if (!isOn) {
-      const track = me.getTrackPublication(SOURCES[kind])?.track;
-      if (track) await me.unpublishTrack(track, true);
-    }
+    // Also before sharing: LiveKit's client leaves a camera in the room that has failed, and mutes it.
+    const old = room.localParticipant.getTrackPublication(SOURCES[kind])?.track;
+    if (old) await room.localParticipant.unpublishTrack(old, true);
+    if (isOn) await begin(room, kind, () => room !== current());
   } catch (error) {
-    change({ sharingTrouble: whyNotShared(kind, error) });
+    // Neither the lobby nor the next call has to do with it.
+    if (room === current()) change({ sharingTrouble: whyNotShared(kind, error) });
+  } finally {
+    ASKED[kind].delete(room);
+  }
+}
+
+/** Raises what the browser and LiveKit's client do. @param isOver Whether the call has ended in the meantime. */
+async function begin(room: Room, kind: Kind, isOver: () => boolean): Promise<void> {
+  const me = room.localParticipant;
+  const tracks =
+    kind === "camera"
+      ? await me.createTracks({ video: true })
+      : await me.createScreenTracks({ audio: false, contentHint: "detail" });
+  const stop = (): void => tracks.forEach((each) => each.stop());
+  // The human may answer the browser's question after the call. And the client may have brought the one before back.
+  if (isOver() || me.getTrackPublication(SOURCES[kind])) return stop();
+  // A room that ends meanwhile would be waited for, and the camera's light be on, for 15 s (livekit-client 2.23).
+  room.once(RoomEvent.Disconnected, stop);
+  try {
+    await Promise.all(tracks.map((each) => me.publishTrack(each)));
+  } catch (error) {
+    stop();
+    throw error;
+  } finally {
+    room.off(RoomEvent.Disconnected, stop);
   }
 }
 

@@ -3,6 +3,8 @@
 import type { Why } from "./facts.js";
 
 const TIMEOUT = 10_000; // ms
+const FIRST_RETRY = 300; // ms before events are listened to again, doubled with each failure
+const LAST_RETRY = 30_000; // ms
 const UNKNOWN = 404;
 
 export interface Given {
@@ -98,6 +100,8 @@ export class Sight {
   private stream: EventSource | null = null;
   private isWanted = false;
   private nEvents = 0; // about this agent
+  private retry = FIRST_RETRY;
+  private timer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param tell Whether the registry has lost sight of the agent. */
   constructor(
@@ -121,15 +125,31 @@ export class Sight {
   }
 
   private look(): void {
+    clearTimeout(this.timer);
     if (!this.isWanted || document.hidden) {
       this.stream?.close();
       this.stream = null;
+      this.retry = FIRST_RETRY;
     } else if (!this.stream) {
-      this.stream = new EventSource("/api/events");
-      this.stream.addEventListener("agents", (event: MessageEvent<string>) => this.read(event.data));
-      // What changed while nobody listened is not sent again.
-      for (const event of ["open", "reload"]) this.stream.addEventListener(event, () => void this.askNow());
+      this.stream = this.listen();
     }
+  }
+
+  private listen(): EventSource {
+    const stream = new EventSource("/api/events");
+    stream.addEventListener("agents", (event: MessageEvent<string>) => this.read(event.data));
+    stream.addEventListener("open", () => (this.retry = FIRST_RETRY));
+    // What changed while nobody listened is not sent again.
+    for (const event of ["open", "reload"]) stream.addEventListener(event, () => void this.askNow());
+    stream.addEventListener("error", () => {
+      // The browser itself comes back from a broken line, but not from any answer other than 200: a proxy's while the
+      // registry starts anew, or one that wants a login.
+      if (stream !== this.stream || stream.readyState !== EventSource.CLOSED) return;
+      this.stream = null;
+      this.timer = setTimeout(() => this.look(), this.retry);
+      this.retry = Math.min(this.retry * 2, LAST_RETRY);
+    });
+    return stream;
   }
 
   private async askNow(): Promise<void> {

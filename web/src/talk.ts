@@ -113,9 +113,10 @@ view.on({
   },
   mute: () => void microphone.toggle().then(() => call.tend()),
   choose: (id) => void microphone.choose(id),
-  camera: () => void (call.room && share(call.room, "camera", change, () => facts)),
-  screen: () => void (call.room && share(call.room, "screen", change, () => facts)),
-  sound: () => void call.room?.startAudio(),
+  camera: () => void share(() => call.room, "camera", change, () => facts),
+  screen: () => void share(() => call.room, "screen", change, () => facts),
+  // Refused again, it stays as it was, and so does the notice.
+  sound: () => void call.room?.startAudio().catch(() => undefined),
   send: (text) => void send(text),
 });
 

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { beforeEach, mock, test } from "node:test";
 import { Sight } from "../src/registry.js";
 
 /** A stream of the registry's events that the test sends. */
 class Stream extends EventTarget {
+  static readonly CLOSED = 2;
   static all: Stream[] = [];
   isClosed = false;
+  readyState = 1;
 
   constructor() {
     super();
@@ -14,6 +16,12 @@ class Stream extends EventTarget {
 
   close(): void {
     this.isClosed = true;
+  }
+
+  /** The line breaks, and the browser comes back by itself; or it will not, after an answer other than 200. */
+  fail(isForGood: boolean): void {
+    this.readyState = isForGood ? Stream.CLOSED : 0;
+    this.dispatchEvent(new Event("error"));
   }
 
   tell(status: string): void {
@@ -91,4 +99,52 @@ test("a registry that does not answer is not believed, and one that knows nobody
   await settled();
   assert.deepEqual(told, [false]);
   sight.close();
+});
+
+test("what the browser gives up is opened again, less and less often, until it answers", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  answer = () => Promise.reject(new TypeError("no network"));
+  const { told, sight } = watching();
+  try {
+    let n = 1;
+    for (const wait of [300, 600, 1200, 2400, 4800, 9600, 19200, 30000, 30000]) {
+      Stream.all.at(-1)?.fail(true);
+      mock.timers.tick(wait - 1);
+      assert.equal(Stream.all.length, n, `before ${wait} ms`);
+      mock.timers.tick(1);
+      assert.equal(Stream.all.length, ++n, `at ${wait} ms`);
+    }
+    Stream.all.at(-1)?.dispatchEvent(new Event("open"));
+    Stream.all.at(-1)?.tell("offline");
+    assert.deepEqual(told, [true]);
+    Stream.all.at(-1)?.fail(true);
+    mock.timers.tick(300);
+    assert.equal(Stream.all.length, n + 1);
+  } finally {
+    sight.close();
+    mock.timers.reset();
+  }
+});
+
+test("a broken line is left to the browser, and nobody listens after the call or in a hidden tab", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const { sight } = watching();
+  try {
+    Stream.all[0]?.fail(false);
+    mock.timers.tick(60_000);
+    assert.equal(Stream.all.length, 1);
+    Stream.all[0]?.fail(true);
+    look(true);
+    mock.timers.tick(60_000);
+    assert.equal(Stream.all.length, 1);
+    look(false);
+    assert.equal(Stream.all.length, 2);
+    Stream.all[1]?.fail(true);
+    sight.close();
+    sight.close();
+    mock.timers.tick(60_000);
+    assert.equal(Stream.all.length, 2);
+  } finally {
+    mock.timers.reset();
+  }
 });

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import subprocess
 from pathlib import Path
 
@@ -42,6 +44,29 @@ _MICROPHONE = """
     const track = window.__stream.getAudioTracks()[0];
     track.stop();
     track.dispatchEvent(new Event("ended"));
+  };
+"""
+_CAMERA = """
+  // No microphone; and a camera. The human is asked for it, which `__asked` waits for, and answers by `__allow()`;
+  // `__stopped` waits for its end.
+  const moment = (name) => {
+    let come;
+    window[name] = new Promise((done) => { come = done; });
+    return come;
+  };
+  const [asked, stopped, allowed] = ["__asked", "__stopped", "__allowed"].map(moment);
+  window.__allow = allowed;
+  navigator.mediaDevices.getUserMedia = async ({ video }) => {
+    if (!video) throw new DOMException("none", "NotFoundError");
+    asked();
+    await window.__allowed;
+    const canvas = document.createElement("canvas");
+    canvas.getContext("2d");
+    const stream = canvas.captureStream();
+    const [track] = stream.getTracks();
+    const stop = track.stop.bind(track);
+    track.stop = () => { stop(); stopped(); };
+    return stream;
   };
 """
 _STATES = """
@@ -232,6 +257,29 @@ async def test_a_microphone_that_is_allowed_after_the_call_stays_closed(open_pag
     await page.get_by_role("button", name="Leave").click()
     await page.wait_for_timeout(2_000)  # longer than a question that is not answered goes unmentioned
     await expect(page.get_by_role("button", name="Test microphone")).to_be_enabled()
+
+
+async def test_a_camera_that_is_allowed_after_the_call_stays_closed(open_page: Open, kept: Kept) -> None:
+    page = await open_page("/healthz")
+    called = asyncio.Event()
+    # LiveKit says nothing: the room is there, and nobody gets in.
+    await page.route_web_socket(re.compile("^ws://localhost:7880/"), lambda _: called.set())
+    await page.add_init_script(_CAMERA)
+    await page.goto(f"{kept.url}/talk/ada")
+    given = {"url": "ws://localhost:7880", "token": "any", "room": "agent-ada-room", "identity": "guest"}
+    await page.route("**/api/livekit/token", lambda route: route.fulfill(json=given))
+    await page.get_by_role("button", name="Join the call").click()
+    async with asyncio.timeout(5):
+        await called.wait()
+    # Its button is shown for agents with eyes.
+    await page.evaluate("document.getElementById('talk-camera').click()")
+    async with asyncio.timeout(5):
+        await page.evaluate("window.__asked")
+    await page.get_by_role("button", name="Leave").click()
+    await expect(page.get_by_role("button", name="Join again")).to_be_enabled()
+    async with asyncio.timeout(5):
+        await page.evaluate("() => { window.__allow(); return window.__stopped; }")
+    await expect(page.locator("#talk-says")).to_have_text("You have left the call.")
 
 
 async def test_a_microphone_that_is_plugged_in_again_is_taken(open_page: Open, kept: Kept) -> None:
