@@ -12,7 +12,7 @@ import aiohttp
 from pydantic import SecretStr
 
 from heartbeat.errors import RefusedError, UnreachableError
-from heartbeat.resolver import Resolver
+from heartbeat.registry_http import LONGEST_WORDS, body_of, open_session, words
 from heartbeat.transport import OpenLine
 from wire import (
     BEATS_PATH,
@@ -26,8 +26,6 @@ from wire import (
 )
 
 MAX_REPLY_BYTES = 65_536
-
-_SHOWN = 160  # characters of an error's own words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +59,7 @@ class HttpTransport:
     def __init__(self, url: str, *, token: SecretStr | None = None, timeouts: Timeouts | None = None) -> None:
         self._timeouts = timeouts or Timeouts()
         self.url = url.rstrip("/")
-        self._headers = {"User-Agent": "roomkeeper-heartbeat", "Accept-Encoding": "identity"}
-        if token is not None:
-            self._headers["Authorization"] = f"Bearer {token.get_secret_value()}"
+        self._token = token
         self._session: aiohttp.ClientSession | None = None
         self._line: _HttpLine | None = None
 
@@ -78,7 +74,8 @@ class HttpTransport:
                     allow_redirects=False,
                 ) as answer,
             ):
-                return _reply_in(answer.status, await _body_of(answer))
+                body = await body_of(answer, most=MAX_REPLY_BYTES, error=UnreachableError)
+                return _reply_in(answer.status, body)
 
     async def open_line(self, path: str) -> OpenLine:
         with _failures(f"the line did not open within {self._timeouts.open:g} s"):
@@ -102,13 +99,10 @@ class HttpTransport:
 
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                headers=self._headers,
-                connector=aiohttp.TCPConnector(resolver=Resolver(), use_dns_cache=False, force_close=True),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect),
-                trust_env=False,
-                auto_decompress=False,
+            self._session = open_session(
+                user_agent="roomkeeper-heartbeat",
+                token=self._token,
+                connect_timeout=self._timeouts.connect,
             )
         return self._session
 
@@ -130,7 +124,7 @@ class _HttpLine:
             text: str = message.data
             return text.encode()
         if message.type is aiohttp.WSMsgType.ERROR:
-            raise UnreachableError(f"the line broke: {_words(message.data)}")
+            raise UnreachableError(f"the line broke: {words(message.data)}")
         if message.type is aiohttp.WSMsgType.BINARY:
             raise UnreachableError("the line carries bytes and not text")
         code = self._socket.close_code
@@ -154,16 +148,6 @@ class _HttpLine:
                 os.close(nothing)
 
 
-async def _body_of(answer: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in answer.content.iter_any():
-        body += chunk
-        if len(body) > MAX_REPLY_BYTES:
-            answer.close()
-            raise UnreachableError(f"HTTP {answer.status} with more than {MAX_REPLY_BYTES:,} bytes")
-    return bytes(body)
-
-
 def _reply_in(status: int, body: bytes) -> Reply:
     if 300 <= status < 400:
         raise UnreachableError(
@@ -175,7 +159,7 @@ def _reply_in(status: int, body: bytes) -> Reply:
         refused = decode_refused(body)
     except BeatError as error:
         raise UnreachableError(
-            f"HTTP {status}, but not as a registry answers ({str(error)[:_SHOWN]})"
+            f"HTTP {status}, but not as a registry answers ({str(error)[:LONGEST_WORDS]})"
         ) from error
     raise RefusedError(refused)
 
@@ -190,9 +174,9 @@ def _failures(timed_out: str) -> Iterator[None]:
     except TimeoutError as error:
         raise UnreachableError(timed_out) from error
     except aiohttp.ClientConnectorCertificateError as error:
-        raise UnreachableError(f"its certificate is not good: {_words(error.certificate_error)}") from error
+        raise UnreachableError(f"its certificate is not good: {words(error.certificate_error)}") from error
     except aiohttp.ClientConnectorError as error:
-        raise UnreachableError(f"cannot connect: {_words(error.os_error)}") from error
+        raise UnreachableError(f"cannot connect: {words(error)}") from error
     except aiohttp.WSServerHandshakeError as error:
         raise UnreachableError(f"the line was not opened: HTTP {error.status}") from error
     except (
@@ -201,10 +185,4 @@ def _failures(timed_out: str) -> Iterator[None]:
     ) as error:  # a URL or a header that cannot be one: its text may hold a secret
         raise UnreachableError(f"cannot be asked: {type(error).__name__}") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise UnreachableError(_words(error)) from error
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror[:_SHOWN]
-    return (str(error) or type(error).__name__)[:_SHOWN]
+        raise UnreachableError(words(error)) from error

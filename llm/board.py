@@ -7,6 +7,7 @@ No key is written: an endpoint that needs one must stand in the settings of whoe
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import json
 import logging
@@ -35,6 +36,9 @@ FRESH = 60.0
 
 RENEW_INTERVAL = 15.0
 """Seconds between two renewals of the notes, by whoever watches."""
+
+QUIET_PERIOD = FRESH
+"""Seconds without a failure after which trouble is over: where one note fails and others do not, each gets its turn."""
 
 _LONGEST = 1.2 * LONGEST_RATE_LIMIT
 """Seconds until a next try that are believed: no process writes more."""
@@ -85,6 +89,12 @@ class Findings:
     """False = there is more, which needs a key."""
 
 
+class _Way(enum.Enum):
+    LOCK = "lock"  # finding out who watches
+    READ = "read"
+    WRITE = "write"
+
+
 class Board:
     """One process's view of the host's notes.
 
@@ -100,22 +110,25 @@ class Board:
         self._read_at: dict[str, tuple[int, int]] = {}
         self._seen: object = None
         """The folder when it was looked at last."""
-        self._is_broken = False
+        self._failed_at: dict[_Way, float] = {}
+        """When each way that is in trouble failed last, by `wall`. The others may work: a full disk can be read."""
+
         self._watched: tuple[frozenset[str], float] = (frozenset(), 0.0)
 
     def try_to_watch(self) -> bool:
         """Become the one that looks for models and probes them, unless another process is. Repeatable."""
-        if self._lock.is_locked:
-            return True
+        is_ours = True
         try:
-            self._make_folder()
-            self._lock.acquire(timeout=0)
+            if not self._lock.is_locked:
+                self._make_folder()
+                self._lock.acquire(timeout=0)
         except Timeout:
-            return False
+            is_ours = False
         except (OSError, NotImplementedError) as error:  # the latter where a file system has no locks
-            self._say_broken(error)
+            self._failed(_Way.LOCK, error)
             return True  # nobody can be told, so everybody has to look for themselves
-        return True
+        self._worked(_Way.LOCK)
+        return is_ours
 
     def close(self) -> None:
         """Let another process watch."""
@@ -136,7 +149,7 @@ class Board:
     # -- one endpoint
 
     def write(self, member: Member, *, now: float) -> None:
-        """Note how an endpoint is. A folder that cannot be written is logged once."""
+        """Note how an endpoint is. A folder that cannot be written is logged, once until it can be."""
         health, wall = member.health, self._wall()
         self._write(
             _name(member.endpoint),
@@ -256,15 +269,16 @@ class Board:
         path = self._folder / name
         try:
             written = _version(path)
-            if self._read_at.get(name) == written:
-                return None
+            is_new = self._read_at.get(name) != written
             self._read_at[name] = written
-            return json.loads(path.read_text())
+            content = json.loads(path.read_text()) if is_new else None
         except FileNotFoundError:
-            return None
+            content = None
         except (OSError, ValueError) as error:
-            self._say_broken(error)
+            self._failed(_Way.READ, error)
             return None
+        self._worked(_Way.READ)
+        return content
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
         path = self._folder / name
@@ -276,7 +290,9 @@ class Board:
             draft.replace(path)
             self._read_at[name] = _version(path)
         except OSError as error:
-            self._say_broken(error)
+            self._failed(_Way.WRITE, error)
+        else:
+            self._worked(_Way.WRITE)
 
     def _make_folder(self) -> None:
         """It says who is asked where, which is nobody else's business on this host."""
@@ -285,13 +301,24 @@ class Board:
             with suppress(PermissionError):  # another user's, who has to know
                 self._folder.chmod(0o700)
 
-    def _say_broken(self, error: Exception) -> None:
-        if not self._is_broken:
-            self._is_broken = True
+    def _failed(self, way: _Way, error: Exception) -> None:
+        if not self._failed_at:
             logger.warning(
                 "language models: what is known of them cannot be shared with other processes: %s",
                 error,
                 extra={"action": "llm.board"},
+            )
+        self._failed_at[way] = self._wall()
+
+    def _worked(self, way: _Way) -> None:
+        failed_at = self._failed_at.get(way)
+        if failed_at is None or abs(self._wall() - failed_at) < QUIET_PERIOD:
+            return
+        del self._failed_at[way]
+        if not self._failed_at:
+            logger.info(
+                "language models: what is known of them is shared with other processes again",
+                extra={"action": "llm.board_back"},
             )
 
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from config import Settings
-from heartbeat.resolver import Resolver
+from heartbeat.registry_http import LONGEST_WORDS, body_of, open_session, words
 from wire import (
     SESSIONS_PATH,
     AgentId,
@@ -38,9 +38,8 @@ MAX_ANSWER_BYTES = 2_000_000
 """Forty turns of the longest kind; any other answer is far smaller."""
 
 _UNKNOWN_PROFILE = "unknown_profile"
-_CODE = re.compile(r"[a-z_]{1,40}")
 _PASSING = {408, 425, 429}  # HTTP's ways to say "not now" below 500
-_SHOWN = 160  # characters of an error's own words
+_CODE = re.compile(r"[a-z_]{1,40}")
 
 
 class RegistryApiError(Exception):
@@ -83,10 +82,8 @@ class RegistryApi:
         self, url: str, *, token: SecretStr | None = None, tls: ssl.SSLContext | None = None
     ) -> None:
         self._url = url.rstrip("/")
+        self._token = token
         self._tls = tls
-        self._headers = {"User-Agent": "roomkeeper", "Accept-Encoding": "identity"}
-        if token is not None:
-            self._headers["Authorization"] = f"Bearer {token.get_secret_value()}"
         self._session: aiohttp.ClientSession | None = None
 
     async def report(self, incarnation: str, report: SessionReport, *, timeout: float) -> ReportTaken:
@@ -166,27 +163,20 @@ class RegistryApi:
                     allow_redirects=False,
                 ) as answer,
             ):
-                return _Answer(
-                    status=answer.status, body=await _body_of(answer), etag=answer.headers.get("ETag")
-                )
+                content = await body_of(answer, most=MAX_ANSWER_BYTES, error=BadAnswerError)
+                return _Answer(status=answer.status, body=content, etag=answer.headers.get("ETag"))
         except TimeoutError as error:
             raise RegistryApiError(f"no answer within {timeout:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise RegistryApiError(_words(error)) from error
+            raise RegistryApiError(words(error)) from error
 
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                headers=self._headers,
-                connector=aiohttp.TCPConnector(
-                    resolver=Resolver(),
-                    ssl=self._tls if self._tls is not None else True,
-                    keepalive_timeout=KEEPALIVE_TIMEOUT,
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
-                trust_env=False,
-                auto_decompress=False,
+            self._session = open_session(
+                user_agent="roomkeeper",
+                token=self._token,
+                tls=self._tls,
+                keepalive_timeout=KEEPALIVE_TIMEOUT,
             )
         return self._session
 
@@ -218,16 +208,6 @@ def _session(incarnation: str) -> str:
     return f"{SESSIONS_PATH}/{quote(incarnation, safe='')}"
 
 
-async def _body_of(answer: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in answer.content.iter_any():
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            answer.close()
-            raise BadAnswerError(f"HTTP {answer.status} with more than {MAX_ANSWER_BYTES:,} bytes")
-    return bytes(body)
-
-
 def _code_in(answer: _Answer) -> str | None:
     try:
         code = decode_refused(answer.body).code
@@ -256,16 +236,4 @@ def _refusal(answer: _Answer) -> RegistryApiError:
 def _bad(answer: _Answer, error: Exception) -> BadAnswerError:
     # What was found instead may be what people said; where it was is enough. A profile's errors repeat nothing.
     where = str(error) if isinstance(error, ProfileError) else str(error).partition(": ")[0]
-    return BadAnswerError(f"HTTP {answer.status}, but not as a registry answers ({where[:_SHOWN]})")
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, aiohttp.ClientConnectorError):
-        error = error.os_error
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror[:_SHOWN]
-    return (
-        type(error).__name__
-        if isinstance(error, ValueError)
-        else (str(error) or type(error).__name__)[:_SHOWN]
-    )
+    return BadAnswerError(f"HTTP {answer.status}, but not as a registry answers ({where[:LONGEST_WORDS]})")
