@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from dataclasses import dataclass
 
+from config.installed import is_installed
 from config.provider_list import FACES, PARTS, PROVIDERS, Part, Provider, Way
 
 __all__ = [
-    "PARTS", "PROVIDERS", "Offer", "Part", "Provider", "Trouble", "Way", "has_voice", "is_installed",
-    "language_trouble", "offers", "provider_trouble", "split_choice", "troubles", "voice_trouble", "way_of",
+    "PARTS", "PROVIDERS", "Offer", "Part", "Provider", "Trouble", "Way", "has_voice", "language_trouble",
+    "offers", "provider_trouble", "split_choice", "troubles", "voice_trouble", "way_of",
 ]  # fmt: skip
 
 _VERBS: dict[Part, str] = {"stt": "hear", "llm": "think", "tts": "speak"}
@@ -63,23 +63,13 @@ def way_of(part: Part, name: str) -> Way | None:
     return None if provider is None else provider.ways.get(part)
 
 
-def is_installed(way: Way) -> bool:
-    """Whether its plugin is on this host. Looks for it, and imports nothing of it."""
-    if way.module is None:
-        return True
-    try:
-        return importlib.util.find_spec(way.module) is not None
-    except (ImportError, ValueError):  # of a package around it
-        return False
-
-
 def offers(part: Part) -> tuple[Offer, ...]:
     """All providers of `part`, those that need nothing further first."""
     return tuple(
         Offer(
             name=name,
             title=provider.title,
-            is_installed=is_installed(way),
+            is_installed=_is_there(way),
             package=provider.package,
             model=way.model,
             voice=way.voice,
@@ -101,7 +91,7 @@ def provider_trouble(part: Part, choice: str) -> Trouble | None:
     way = way_of(part, name)
     if way is None:
         return Trouble(part=part, message=f"{part}: {name!r} does not {_VERBS[part]}; {usable} do")
-    if not is_installed(way):
+    if not _is_there(way):
         package = PROVIDERS[name].package or "the plugin"
         message = (
             f"{part}: {name!r} is not installed on this host; install {package} here and where the workers run, "
@@ -164,6 +154,11 @@ def troubles(
     found = [provider_trouble(part, choice) for part, choice in chosen if choice]
     found += [voice_trouble(tts, voice), language_trouble(stt, language), _face_trouble(avatar)]
     return tuple(one for one in found if one is not None)
+
+
+def _is_there(way: Way) -> bool:
+    """Whether this host can go it: what is built by hand is always there."""
+    return way.module is None or is_installed(way.module)
 
 
 def _face_trouble(avatar: str | None) -> Trouble | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import dotenv
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
@@ -14,20 +14,6 @@ from pydantic_settings import SettingsConfigDict
 from config.errors import SettingsError
 from config.language_models import LanguageModelSettings
 from config.values import DAY, HttpUrl, LiveKitUrl
-
-_SECRETS = frozenset(
-    {
-        "livekit_api_secret",
-        "openai_api_key",
-        "deepgram_api_key",
-        "registry_token",
-        "database_url",
-        "cloud_chat_ui_auth_token",
-        "jwt_secret",
-        "tavily_api_key",
-        "e2b_api_key",
-    }
-)
 
 
 def _check_database(value: SecretStr) -> SecretStr:
@@ -237,6 +223,13 @@ class Settings(LanguageModelSettings):
         )
 
 
+def _is_secret(kind: object) -> bool:
+    return kind is SecretStr or any(_is_secret(each) for each in get_args(kind))
+
+
+SECRETS = frozenset(name for name, field in Settings.model_fields.items() if _is_secret(field.annotation))
+"""The fields whose values nobody is shown: those whose types say so, alone or beside others."""
+
 SENDER_SETTINGS = frozenset(
     {
         "web_ui_url",
@@ -322,6 +315,6 @@ def process_environment() -> dict[str, str]:
 def _line(detail: object) -> str:
     assert isinstance(detail, dict)  # noqa: S101  # pydantic's ErrorDetails; a TypedDict has no class
     field = str(detail["loc"][0])
-    shown = "***" if field in _SECRETS or "@" in str(detail["input"]) else repr(detail["input"])
+    shown = "***" if field in SECRETS or "@" in str(detail["input"]) else repr(detail["input"])
     meaning = (Settings.model_fields[field].description or "").split("\n")[0]
     return f"{field.upper()}={shown}: {detail['msg'].removeprefix('Value error, ')}. {meaning}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
 from config import Settings
+from config.settings import SECRETS
 
 _PREFIXES = ("agent_", "llm_", "cloud_", "chat_", "tavily_", "e2b_")
 _FURTHER = frozenset(
@@ -32,7 +33,7 @@ def shown(settings: Settings) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in sorted(_names()):
         value = getattr(settings, name)
-        is_unset_secret = value is None and name in _SECRETS
+        is_unset_secret = value is None and name in SECRETS
         found[name.upper()] = "not set" if is_unset_secret else _shown(value)
     return found
 
@@ -44,20 +45,13 @@ def changes(before: Settings, after: Settings) -> dict[str, Any]:
         old, new = getattr(before, name), getattr(after, name)
         if old == new:
             continue
-        found[name.upper()] = "changed" if name in _SECRETS else {"from": _shown(old), "to": _shown(new)}
+        found[name.upper()] = "changed" if name in SECRETS else {"from": _shown(old), "to": _shown(new)}
     return found
 
 
 def waits_for_restart(changed: Mapping[str, Any]) -> list[str]:
     """Those of the changes that a running service cannot follow."""
     return [name for name in changed if name in AFTER_RESTART]
-
-
-def _is_secret(kind: object) -> bool:
-    return kind is SecretStr or any(_is_secret(each) for each in get_args(kind))
-
-
-_SECRETS = frozenset(name for name, field in Settings.model_fields.items() if _is_secret(field.annotation))
 
 
 def _names() -> set[str]:

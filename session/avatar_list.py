@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -13,8 +10,7 @@ from livekit.agents.utils import http_context
 from pydantic import SecretStr
 
 from config import read_key
-
-logger = logging.getLogger(__name__)
+from session.preloading import import_plugins
 
 
 class FaceError(Exception):
@@ -114,17 +110,4 @@ AVATARS: dict[str, Plugin] = {
 
 def preload() -> None:
     """Import the plugins that this host has and has keys for: on the event loop of a call they would hold it up."""
-    for row in AVATARS.values():
-        if read_key(row.key) is None or not _is_installed(row):
-            continue
-        try:
-            importlib.import_module(row.module)
-        except Exception:  # a broken plugin must not keep those calls away that do not use it
-            logger.exception("a plugin is broken", extra={"action": "provider.broken", "plugin": row.module})
-
-
-def _is_installed(row: Plugin) -> bool:
-    try:
-        return importlib.util.find_spec(row.module) is not None
-    except (ImportError, ValueError):  # of a package around it
-        return False
+    import_plugins(row.module for row in AVATARS.values() if read_key(row.key) is not None)

@@ -68,6 +68,7 @@ class AvatarOutput(AudioOutput):
             self._finish()
         elif self.next_in_chain is not None:
             self.next_in_chain.clear_buffer()
+            self._expect_end_of_cut()
 
     def on_playback_finished(
         self, *, playback_position: float, interrupted: bool, synchronized_transcript: str | None = None
@@ -100,6 +101,15 @@ class AvatarOutput(AudioOutput):
         if self.is_quiet and self._on_quiet is not None:
             self._on_quiet()
 
+    def _expect_end_of_cut(self) -> None:
+        """Nothing is left to be played: what was cut off is over soon, however much sound of it was there."""
+        now = asyncio.get_running_loop().time()
+        self._over_at = now
+        due = now + STALL_LIMIT
+        # livekit-agents 1.8.9 clears twice; and an avatar that is late already gets no more time.
+        if not self.is_quiet and (self._stalling is None or self._stalling.when() > due):
+            self._expect(due)
+
     def _expect(self, at: float | None) -> None:
         if self._stalling is not None:
             self._stalling.cancel()
@@ -108,6 +118,7 @@ class AvatarOutput(AudioOutput):
             self._stalling = asyncio.get_running_loop().call_at(at, self._look)
 
     def _look(self) -> None:
+        self._stalling = None
         # An utterance that was cut off before its first frame was taken ends without `on_playback_finished`:
         # livekit-agents 1.8.9 counts it in `_dispatch_playback_finished`, past all that could be overridden.
         if not self.is_quiet:

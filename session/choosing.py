@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +12,9 @@ import langcodes
 
 from config import Settings, missing_keys
 from config.provider_list import PROVIDERS, Part, Way
-from config.provider_table import is_installed, provider_trouble, split_choice, way_of
+from config.provider_table import provider_trouble, split_choice, way_of
 from session.fallbacks import UnfitError
-
-logger = logging.getLogger(__name__)
+from session.preloading import import_plugins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +46,13 @@ def choice_of(part: Part, chosen: str, settings: Settings) -> Choice:
 
 
 def preload(settings: Settings) -> None:
-    """Import the plugins that this host has and has keys for: some take a second, which no caller should wait."""
-    for provider in PROVIDERS.values():
-        for way in provider.ways.values():
-            if way.module is None or not is_installed(way) or missing_keys(settings, way) is not None:
-                continue
-            try:
-                _import(way.module)
-            except Exception:  # a broken plugin must not keep those calls away that do not use it
-                logger.exception(
-                    "a plugin is broken", extra={"action": "provider.broken", "plugin": way.module}
-                )
+    """Import the plugins that this host has and has keys for."""
+    import_plugins(
+        way.module
+        for provider in PROVIDERS.values()
+        for way in provider.ways.values()
+        if way.module is not None and missing_keys(settings, way) is None
+    )
 
 
 def plugin(
@@ -92,7 +86,7 @@ def plugin(
     if way.takes_http and http is not None:
         given["http_session"] = http
     try:
-        maker = functools.reduce(getattr, way.kind.split("."), _import(way.module or ""))
+        maker: Any = functools.reduce(getattr, way.kind.split("."), importlib.import_module(way.module or ""))
         return maker(**given)
     except Exception as error:  # whatever a plugin of others raises; its words may hold a key
         why = type(error).__name__
@@ -110,7 +104,3 @@ def as_spelled(language: str, way: Way) -> str:
         whole = whole.maximize()
         return "-".join(part for part in (whole.language, whole.territory) if part)
     return str(whole.language or language)
-
-
-def _import(module: str) -> Any:
-    return importlib.import_module(module)

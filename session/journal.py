@@ -28,6 +28,12 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _MAX_WAITING = 1_000
 """Turns kept while the disk does not take them. Some hours of talk; a call never ends for want of a disk."""
 
+FORGET_INTERVAL = 3_600.0
+"""Seconds between two looks for conversations that are too old. A worker may run for months."""
+
+BEING_WRITTEN = 3_600.0
+"""Seconds since its last line for which a file may be one of a call that goes on."""
+
 
 def now_utc() -> datetime:
     return datetime.now(UTC)
@@ -118,17 +124,47 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+async def keep_forgetting(folder: Path, *, days: int, clock: Callable[[], datetime] = now_utc) -> None:
+    """`forget` now, and once an hour. Never returns."""
+    while True:
+        try:
+            await asyncio.to_thread(forget, folder, days=days, clock=clock)
+        except Exception:
+            logger.exception(
+                "old conversations cannot be deleted, it is tried again in an hour",
+                extra={"action": "journal.not_forgotten"},
+            )
+        await asyncio.sleep(FORGET_INTERVAL)
+
+
 def forget(folder: Path, *, days: int, clock: Callable[[], datetime] = now_utc) -> int:
     """Delete the days that are more than `days` old, and say how many. Blocks; for a thread.
 
-    A folder that is gone or is not ours to delete is passed over.
+    With 0 days that is everything. A file that was written to within `BEING_WRITTEN` stays for now: its call may go on,
+    on a worker with another setting, or of one that drains with the setting of before. A folder that is gone or is
+    not ours to delete is passed over.
     """
-    oldest = f"{clock() - timedelta(days=days):%Y-%m-%d}"
+    now = clock()
+    oldest = f"{now - timedelta(days=days):%Y-%m-%d}"
     n_deleted = 0
     with contextlib.suppress(OSError):
         for day in folder.iterdir():
-            if _DAY.fullmatch(day.name) and day.name < oldest:
+            if _DAY.fullmatch(day.name) and (day.name < oldest or not days):
                 with contextlib.suppress(OSError):
-                    shutil.rmtree(day)
+                    _forget_day(day, now=now.timestamp())
                     n_deleted += 1
     return n_deleted
+
+
+def _forget_day(day: Path, *, now: float) -> None:
+    """Raises `OSError` when something of it stays."""
+    for file in day.iterdir():
+        with contextlib.suppress(OSError):
+            # A file of a moment that is to come is of a clock that was wrong, and of no call.
+            if abs(now - file.stat().st_mtime) < BEING_WRITTEN:
+                continue
+            if file.is_dir():
+                shutil.rmtree(file)
+            else:
+                file.unlink()
+    day.rmdir()  # no rmtree: a call may begin in it meanwhile

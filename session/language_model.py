@@ -143,7 +143,6 @@ class _Stream(llm.LLMStream):
 
     async def _run(self) -> None:
         if await self._first_answers():
-            self._on_first()
             self._on_whole()
             return
         try:
@@ -199,9 +198,12 @@ class _Stream(llm.LLMStream):
     async def _ask_first(self, context: llm.ChatContext) -> bool:
         if self._first is None:
             return False
-        return await self._first.answer(
+        has_answered = await self._first.answer(
             self._event_ch.send_nowait, chat_ctx=context, tools=self._tools, **self._question
         )
+        if has_answered:
+            self._on_first()  # here, for whoever is told next that it is blind asks who has answered
+        return has_answered
 
     async def _ask(self, context: llm.ChatContext) -> bool:
         """True when the answer has come to its end. Raises `BadRequestError` before the first piece only."""

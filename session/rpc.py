@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -17,6 +18,12 @@ logger = logging.getLogger(__name__)
 
 _NOT_ALLOWED = 2403
 """Reads like HTTP's 403. RpcError codes from 1001 to 1999 are LiveKit's own (livekit 1.1.21, `rtc/rpc.py`)."""
+
+REFUSALS_INTERVAL = 60.0
+"""Seconds between two lines in the log about those who were refused before."""
+
+MOST_CALLERS = 20
+"""Callers whose first refusal has a line of its own. A room has a handful; whoever floods makes up identities."""
 
 _REASONS = {"duplicate": CloseReason.DUPLICATE, "alone": CloseReason.HUMANS_LEFT}
 """What the room keeper may give as a reason. Anything else is an operator's wish."""
@@ -45,12 +52,21 @@ def register(
         leave: Begin to leave; the answer of `roomkeeper.leave` does not wait for the end.
     """
 
+    refusals = _Refusals()
+
+    def check(data: rtc.RpcInvocationData) -> None:
+        try:
+            server_api.check_admin(_parsed(data.payload).get("token"), room_name)
+        except NotAllowedError as error:
+            refusals.take(data.caller_identity, str(error), now=asyncio.get_running_loop().time())
+            raise rtc.RpcError(code=_NOT_ALLOWED, message=str(error)) from error
+
     async def on_status(data: rtc.RpcInvocationData) -> str:
-        _check(data, room_name=room_name, server_api=server_api)
+        check(data)
         return json.dumps(status())
 
     async def on_leave(data: rtc.RpcInvocationData) -> str:
-        _check(data, room_name=room_name, server_api=server_api)
+        check(data)
         reason = _parsed(data.payload).get("reason")
         leave(_REASONS.get(reason, CloseReason.OPERATOR) if isinstance(reason, str) else CloseReason.OPERATOR)
         return json.dumps({"leaving": True})
@@ -64,12 +80,30 @@ def payload(server_api: ServerApi, room_name: str) -> str:
     return json.dumps({"token": server_api.admin_token(room_name)})
 
 
-def _check(data: rtc.RpcInvocationData, *, room_name: str, server_api: ServerApi) -> None:
-    try:
-        server_api.check_admin(_parsed(data.payload).get("token"), room_name)
-    except NotAllowedError as error:
-        logger.warning("an RPC was refused", extra={"action": "rpc.refused", "reason": str(error)})
-        raise rtc.RpcError(code=_NOT_ALLOWED, message=str(error)) from error
+class _Refusals:
+    """Tells the log of those that are refused: each once, and what comes then once a minute, as a number.
+
+    Any participant can call, as often as it likes, and under a new identity after each join.
+    """
+
+    def __init__(self) -> None:
+        self._callers: set[str] = set()
+        self._n_untold = 0
+        self._told_at = float("-inf")
+
+    def take(self, caller: str, reason: str, *, now: float) -> None:
+        """A call was refused."""
+        self._n_untold += 1
+        is_new = caller not in self._callers and len(self._callers) < MOST_CALLERS
+        if not is_new and now < self._told_at + REFUSALS_INTERVAL:
+            return
+        if is_new:
+            self._callers.add(caller)
+        logger.warning(
+            "RPCs are refused",
+            extra={"action": "rpc.refused", "reason": reason, "refused": self._n_untold},
+        )
+        self._n_untold, self._told_at = 0, now
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Callable, Collection
+from collections.abc import AsyncIterable, Callable, Collection, Mapping
 from typing import Literal, Protocol, cast, get_args
 
 from livekit import rtc
@@ -20,6 +20,9 @@ MOST_PICTURES = 2
 FIRST_FRAME_TIMEOUT = 0.5
 """Seconds that a question waits for a track that has just come. One at 15 frames a second takes 50 ms."""
 
+MOST_HUMANS = 2
+"""Humans whose tracks are read: the one that is listened to, and the one before. Each costs another 1 % of a core."""
+
 _RULE = (
     "When they share their camera or screen, you are shown a picture of it with what they say: you see it."
 )
@@ -28,7 +31,14 @@ _SOURCES = (rtc.TrackSource.SOURCE_SCREENSHARE, rtc.TrackSource.SOURCE_CAMERA)
 """The first that is there is looked at."""
 
 _Event = Literal[
-    "track_subscribed", "track_unsubscribed", "track_muted", "track_unmuted", "participant_disconnected"
+    "track_subscribed",
+    "track_unsubscribed",
+    "track_muted",
+    "track_unmuted",
+    "participant_disconnected",
+    # Another human may be listened to from then on. `Presence` has registered before: handlers run in that order.
+    "active_speakers_changed",
+    "connection_quality_changed",
 ]
 _EVENTS: tuple[_Event, ...] = get_args(_Event)
 
@@ -48,18 +58,17 @@ class Eye:
     """Keeps the newest frame of what the listened-to human shows.
 
     Its track is read all the time: opened with the question, it would miss what a screen showed before it stood still.
-    Reading costs 1 % of a core at 720p; being decoded, which happens anyway, 6 %. Frames stay in memory, and there is
-    one of them.
+    For the same reason the track of whoever was listened to before is read on: a word in between must not take a
+    picture away. Reading costs 1 % of a core at 720p; being decoded, which happens anyway, 6 %. Frames stay in memory,
+    and there is one of each track.
     """
 
     def __init__(self) -> None:
         self._session: AgentSession[None] | None = None
         self._room: rtc.Room | None = None
-        self._looked_at: str | None = None  # a track's sid
-        self._reading: asyncio.Task[None] | None = None
-        self._newest: rtc.VideoFrameEvent | None = None
-        self._has_frame = asyncio.Event()
-        self._old: set[asyncio.Task[None]] = set()
+        self._heard: list[str] = []  # identities, whoever is listened to now last
+        self._looks: dict[str, _Look] = {}  # by those
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, session: AgentSession[None], room: rtc.Room) -> None:
         self._session, self._room = session, room
@@ -75,21 +84,21 @@ class Eye:
             for event in _EVENTS:
                 self._room.off(event, self._aim)
             self._room = None
-        self._look_at(None)
-        if self._old:
-            await asyncio.wait(self._old)
+        self._look_at({})
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def picture(self) -> str | None:
         """What is shown now, as a data URL; None = nothing is, or nothing that can be seen. Never raises."""
-        self._aim()
-        if self._looked_at is None:
+        look = self._aim()
+        if look is None:
             return None
         try:
             async with asyncio.timeout(FIRST_FRAME_TIMEOUT):
-                await self._has_frame.wait()
+                await look.has_frame.wait()
         except TimeoutError:
             return None
-        newest = self._newest
+        newest = look.newest
         if newest is None:
             return None
         try:
@@ -107,35 +116,50 @@ class Eye:
             )
             return None
 
-    def _aim(self, *_: object) -> None:
-        """Look at what is to be looked at now. May be called at any time."""
+    def _aim(self, *_: object) -> _Look | None:
+        """Look at what is to be looked at now, and return what the listened-to human shows. At any time."""
         if self._session is None or self._room is None:
-            return
+            return None
         human = self._session.room_io.linked_participant
-        # Its own object may be of an earlier join.
-        human = None if human is None else self._room.remote_participants.get(human.identity)
-        self._look_at(None if human is None else shown_by(human.track_publications.values()))
+        if human is not None:
+            before = [identity for identity in self._heard if identity != human.identity]
+            self._heard = [*before, human.identity][-MOST_HUMANS:]
+        shown: dict[str, rtc.RemoteTrackPublication] = {}
+        for identity in self._heard:
+            # The pipeline's own object may be of an earlier join.
+            present = self._room.remote_participants.get(identity)
+            publication = None if present is None else shown_by(present.track_publications.values())
+            if publication is not None:
+                shown[identity] = publication
+        self._look_at(shown)
+        return None if human is None else self._looks.get(human.identity)
 
-    def _look_at(self, publication: rtc.RemoteTrackPublication | None) -> None:
-        sid = None if publication is None else publication.sid
-        if sid == self._looked_at:
-            return
-        if self._reading is not None:
-            self._reading.cancel()
-            self._reading = None
-        self._looked_at, self._newest = sid, None
-        self._has_frame.clear()
-        if publication is not None and publication.track is not None:
-            self._reading = asyncio.create_task(self._read(publication.track), name="call-eye")
-            self._old.add(self._reading)
-            self._reading.add_done_callback(self._old.discard)
+    def _look_at(self, shown: Mapping[str, rtc.RemoteTrackPublication]) -> None:
+        for identity, look in tuple(self._looks.items()):
+            if identity not in shown or shown[identity].sid != look.sid:
+                self._looks.pop(identity).task.cancel()
+        for identity, publication in shown.items():
+            if identity not in self._looks and publication.track is not None:
+                look = self._looks[identity] = _Look(publication.sid, publication.track)
+                self._tasks.add(look.task)
+                look.task.add_done_callback(self._tasks.discard)
+
+
+class _Look:
+    """One track, read until its task is cancelled."""
+
+    def __init__(self, sid: str, track: rtc.Track) -> None:
+        self.sid = sid
+        self.newest: rtc.VideoFrameEvent | None = None
+        self.has_frame = asyncio.Event()
+        self.task = asyncio.create_task(self._read(track), name="call-eye")
 
     async def _read(self, track: rtc.Track) -> None:
         stream = rtc.VideoStream.from_track(track=track, capacity=1)
         try:
             async for event in stream:
-                self._newest = event
-                self._has_frame.set()
+                self.newest = event
+                self.has_frame.set()
         finally:
             await stream.aclose()
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from config import Settings, endpoint_for
+from config.provider_table import split_choice
 from llm.endpoints import configured
 from llm.models import Models
 from session.choosing import Choice, choice_of, plugin
@@ -21,7 +22,7 @@ from wire import Profile
 
 def with_chosen(settings: Settings, profile: Profile) -> Settings:
     """The settings of the call's models: with those of this machine among them when the profile wants them."""
-    if profile.llm is None or profile.llm.partition("/")[0].lower() != "local":
+    if profile.llm is None or split_choice(profile.llm)[0] != "local":
         return settings
     url = endpoint_for(settings, "llm", "local").base_url
     if any(endpoint.base_url == url for endpoint in configured(settings)):

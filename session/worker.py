@@ -179,14 +179,14 @@ class Worker(AgentServer):
             )
         if providers.uses_local_models:
             await starting.check_local_models(self._settings)
-        if self._settings.journal_days:
-            await asyncio.to_thread(
-                journal.forget, state_folder() / "journal", days=self._settings.journal_days
-            )
         await self._models.start()
         self._models.subscribe(self._beat)
         self._begin_to_beat()
-        joining = asyncio.create_task(self._joining.run(), name="worker-joining")
+        forgetting = journal.keep_forgetting(state_folder() / "journal", days=self._settings.journal_days)
+        background = {
+            asyncio.create_task(self._joining.run(), name="worker-joining"),
+            asyncio.create_task(forgetting, name="worker-forgetting"),
+        }
         try:
             await super().run(devmode=devmode, unregistered=unregistered)
         except OSError as error:
@@ -197,8 +197,9 @@ class Worker(AgentServer):
                 "choose another port, or 0 for any free one"
             ) from error
         finally:
-            joining.cancel()
-            await asyncio.wait({joining})
+            for task in background:
+                task.cancel()
+            await asyncio.wait(background)
 
     async def drain(self, timeout: NotGivenOr[int | None] = NOT_GIVEN) -> None:
         """Take no more calls and wait for those there are; a second signal asks them to leave now."""

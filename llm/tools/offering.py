@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import logging
 
 from config import Settings
+from config.installed import is_installed
 from llm.tools.sandboxes import PACKAGE as E2B
 from llm.tools.sandboxes import run_code
 from llm.tools.search import PACKAGE as TAVILY
@@ -19,13 +19,13 @@ logger = logging.getLogger(__name__)
 def tools_for(settings: Settings) -> tuple[Tool, ...]:
     """The tools whose key is set and whose package is there. None of them is imported or connected yet."""
     tools = []
-    if settings.tavily_api_key and _is_installed(TAVILY):
+    if settings.tavily_api_key and _has_client(TAVILY):
         tools.append(
             web_search(
                 settings.tavily_api_key, base_url=settings.tavily_base_url, timeout=settings.tool_timeout
             )
         )
-    if settings.e2b_api_key and _is_installed(E2B):
+    if settings.e2b_api_key and _has_client(E2B):
         tools.append(
             run_code(settings.e2b_api_key, base_url=settings.e2b_base_url, timeout=settings.tool_timeout)
         )
@@ -41,8 +41,8 @@ def say_not_installed() -> None:
     )
 
 
-def _is_installed(package: str) -> bool:
-    if importlib.util.find_spec(package) is not None:
+def _has_client(package: str) -> bool:
+    if is_installed(package):
         return True
     say_not_installed()
     return False

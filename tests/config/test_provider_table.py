@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from config.provider_list import NANO_VOICES, PARTS, PROVIDERS, Part, Provider, Way
 from config.provider_table import (
-    is_installed,
     offers,
     provider_trouble,
     split_choice,
@@ -124,14 +121,6 @@ def test_the_documentation_knows_every_provider_and_its_keys() -> None:
         assert [key for key in keys if f"`{key}`" not in rows[name] and key != "AZURE_SPEECH_HOST"] == []
         cells = [cell.strip() for cell in rows[name].split("|")[2:5]]
         assert [bool(cell) for cell in cells] == [part in provider.ways for part in PARTS], name
-
-
-def test_looking_for_a_plugin_does_not_import_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    (tmp_path / "loud_plugin.py").write_text("raise SystemExit('imported')\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    assert is_installed(Way(module="loud_plugin"))
-    assert "loud_plugin" not in sys.modules
-    assert not is_installed(Way(module="nowhere_at_all.plugin"))
 
 
 @pytest.mark.parametrize(

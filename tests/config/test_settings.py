@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from config import SENDER_SETTINGS, Settings, SettingsError, load_settings, reload_settings
+from config.settings import SECRETS
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,6 +87,21 @@ def test_secrets_are_not_shown(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     settings = load_settings(tmp_path)
     assert "sesame" not in repr(settings)
     assert "sesame" not in str(settings)
+
+
+def test_what_is_secret_is_known_by_its_type() -> None:
+    """Whoever adds a field with a key finds it here; whoever loses one, too."""
+    assert {
+        "livekit_api_secret",
+        "openai_api_key",
+        "deepgram_api_key",
+        "registry_token",
+        "database_url",
+        "cloud_chat_ui_auth_token",
+        "jwt_secret",
+        "tavily_api_key",
+        "e2b_api_key",
+    } == SECRETS
 
 
 def test_the_login_is_whole_or_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

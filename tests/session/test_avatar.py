@@ -247,6 +247,25 @@ async def test_one_that_takes_sound_and_says_nothing_is_given_up(looptime: float
 
 
 @pytest.mark.looptime
+async def test_a_frozen_one_that_is_interrupted_is_given_up_after_five_seconds(looptime: float) -> None:
+    """The pipeline waits for it to say that it has stopped, and says nothing meanwhile."""
+    box = Box()
+    box.script.sink = Sink(is_prompt=False)
+    await box.is_there()
+    await box.push(300)  # 30 s of sound: it is made faster than it is said
+    assert box.output.audio is not None
+    box.output.audio.flush()
+    box.output.audio.clear_buffer()
+    event = await box.output.audio.wait_for_playout()
+    assert event.interrupted
+    assert looptime == pytest.approx(2 + STALL_LIMIT)
+    assert box.state == "failed: went silent"
+    await box.say()
+    assert box.usual.n_frames == 1
+    await closed(box)
+
+
+@pytest.mark.looptime
 async def test_a_full_reconnect_takes_nobody_away(looptime: float) -> None:
     """LiveKit's SDK says that everybody has left, and that they are back."""
     box = Box()

@@ -78,3 +78,61 @@ async def test_a_long_utterance_that_was_cut_off_gives_the_next_one_no_time(loop
     output.flush()
     await asyncio.sleep(20)
     assert stalls == [pytest.approx(1 + STALL_LIMIT)]
+
+
+async def test_a_frozen_one_that_is_cut_off_has_5_seconds_however_much_was_left_to_say(
+    looptime: float,
+) -> None:
+    output, stalls = output_of(Sink(is_prompt=False))
+    await output.capture_frame(frame_of(30))
+    output.flush()
+    await asyncio.sleep(3)
+    for _ in range(2):  # livekit-agents clears twice
+        output.clear_buffer()
+        await asyncio.sleep(1)
+    await asyncio.sleep(STALL_LIMIT - 2 - 0.1)
+    assert stalls == []
+    await asyncio.sleep(0.2)
+    assert stalls == [pytest.approx(3 + STALL_LIMIT)]
+
+
+async def test_one_that_is_late_already_gets_no_more_time_by_being_cut_off(looptime: float) -> None:
+    output, stalls = output_of(Sink(is_prompt=False))
+    await output.capture_frame(frame_of(1))
+    output.flush()
+    await asyncio.sleep(4)
+    output.clear_buffer()
+    await asyncio.sleep(20)
+    assert stalls == [pytest.approx(1 + STALL_LIMIT)]
+
+
+async def test_one_that_is_cut_off_in_a_pause_of_the_model_has_its_5_seconds(looptime: float) -> None:
+    sink = Sink(is_prompt=False)
+    output, stalls = output_of(sink)
+    await output.capture_frame(frame_of(0.5))
+    await asyncio.sleep(20)
+    output.flush()
+    output.clear_buffer()
+    await asyncio.sleep(STALL_LIMIT - 0.1)
+    assert stalls == []
+    sink.on_playback_finished(playback_position=0.5, interrupted=True)
+    await asyncio.sleep(20)
+    assert stalls == []
+
+
+async def test_one_that_is_cut_off_and_says_so_is_not_hurried_through_what_it_says_next(
+    looptime: float,
+) -> None:
+    sink = Sink(is_prompt=False)
+    output, stalls = output_of(sink)
+    await output.capture_frame(frame_of(30))
+    output.flush()
+    output.clear_buffer()
+    await asyncio.sleep(1)
+    sink.on_playback_finished(playback_position=1.0, interrupted=True)
+    await output.capture_frame(frame_of(10))
+    output.flush()
+    await asyncio.sleep(10 + STALL_LIMIT - 0.1)
+    assert stalls == []
+    await asyncio.sleep(0.2)
+    assert stalls == [pytest.approx(1 + 10 + STALL_LIMIT)]

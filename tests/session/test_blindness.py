@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any, cast
 
 import pytest
-from livekit.agents import APIStatusError, llm
+from livekit.agents import APIConnectionError, APIStatusError, llm
 
 from llm.chunks import Chunk
 from llm.errors import BadRequestError
 from llm.models import Models
 from llm.requests import ChatRequest
 from session.fallbacks import Fallbacks
-from session.first_model import FirstModel
+from session.first_model import REST, FirstModel
 from session.language_model import RoutedModel
 from session.pictures import with_pictures
 from tests.session import acme_plugin
@@ -87,3 +88,23 @@ async def test_who_is_blind(most: int, sees: bool, status: int, is_told: bool, i
     assert bool(told) is is_told
     assert fallbacks.texts == ()
     assert bool(models.requests) is not is_plugin
+
+
+@pytest.mark.looptime
+async def test_the_one_that_refused_is_blind_and_not_the_one_that_answered_before() -> None:
+    plugin, models, fallbacks = acme_plugin.LLM(), FakeModels(), Fallbacks()
+    plugin.steps = (APIConnectionError("gone"),)
+    models.answer = [
+        {"id": "c", "choices": [{"index": 0, "delta": {"content": "Hm."}, "finish_reason": "stop"}]}
+    ]
+    first = FirstModel(plugin, name="acme", first_word=3.0, between=5.0, total=20.0, fallbacks=fallbacks)
+    model, blind = RoutedModel(cast(Models, models), DEFAULT_PROFILE, first=first), []
+    model.on_blind = lambda: blind.append((model.provider, model.model))
+    async with model.chat(chat_ctx=seen()) as stream:
+        await stream.collect()
+    assert (model.provider, blind) == ("127.0.0.1:8090", [])
+    await asyncio.sleep(REST)
+    first.model = Plugin(most=N_MESSAGES, sees=False, status=400)
+    async with model.chat(chat_ctx=seen()) as stream:
+        await stream.collect()
+    assert blind == [("acme", "acme-1")]

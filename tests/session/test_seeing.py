@@ -22,15 +22,10 @@ from session.language_model import RoutedModel
 from session.pictures import LONGEST_SIDE, PLACEHOLDER, jpeg_of, with_pictures, without_pictures
 from session.seeing import FIRST_FRAME_TIMEOUT, Eye, Seer, shown_by
 from tests.session.fake_models import FakeModels
+from tests.session.fake_video import Stream, Track, frame_of
 from wire import DEFAULT_PROFILE
 
 CAMERA, SCREEN = rtc.TrackSource.SOURCE_CAMERA, rtc.TrackSource.SOURCE_SCREENSHARE
-RED = (200, 20, 20)
-
-
-def frame_of(width: int, height: int, colour: tuple[int, int, int] = RED) -> rtc.VideoFrame:
-    data = bytes([*colour, 255]) * (width * height)
-    return rtc.VideoFrame(width, height, rtc.VideoBufferType.RGBA, data)
 
 
 def decoded(jpeg: bytes) -> Image.Image:
@@ -86,43 +81,6 @@ def test_what_shows_nothing_is_no_picture(size: tuple[int, int]) -> None:
 
 
 # -- the eye
-
-
-class Track:
-    """A video track of a human, and what is read of it."""
-
-    def __init__(
-        self, sid: str, source: int, *, muted: bool = False, kind: int = rtc.TrackKind.KIND_VIDEO
-    ) -> None:
-        self.sid, self.source, self.muted, self.kind = sid, source, muted, kind
-        self.track = self
-        self.frames: asyncio.Queue[Any] = asyncio.Queue()
-        self.n_open = 0
-
-    def show(self, frame: rtc.VideoFrame) -> None:
-        self.frames.put_nowait(SimpleNamespace(frame=frame, rotation=0))
-
-
-class Stream:
-    """`rtc.VideoStream`."""
-
-    def __init__(self, track: Track) -> None:
-        self._track = track
-        track.n_open += 1
-
-    @classmethod
-    def from_track(cls, *, track: Track, capacity: int) -> Stream:
-        assert capacity == 1
-        return cls(track)
-
-    def __aiter__(self) -> Stream:
-        return self
-
-    async def __anext__(self) -> Any:
-        return await self._track.frames.get()
-
-    async def aclose(self) -> None:
-        self._track.n_open -= 1
 
 
 class Watched:
