@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,6 +31,9 @@ from wire import AgentIdError, parse_agent_id
 logger = logging.getLogger(__name__)
 
 _FORGET_INTERVAL = 3_600.0
+
+_LOOK_AGAIN = 10.0
+"""Seconds until the database is asked again whether old sessions go on."""
 
 NO_KEYS = (
     "LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set for the registry, so it keeps no rooms"
@@ -80,7 +83,15 @@ class KeepingStore(Protocol):
 
     @property
     def rooms(self) -> RoomHistory: ...
-    def heard(self) -> dict[str, datetime]: ...
+    def incarnations(self) -> dict[str, str]: ...
+
+
+class Lost(Protocol):
+    """`registry.sessions.Sessions.lost`. Never raises `StoreError`."""
+
+    def __call__(
+        self, session_ids: Iterable[str], *, reason: str = ...
+    ) -> Coroutine[Any, Any, Sequence[str]]: ...
 
 
 class _StoreLock:
@@ -115,7 +126,7 @@ async def keep_rooms(
     sessions: Sequence[SessionRow],
     clock: Clock,
     changed: Callable[[str], None],
-    lost: Callable[[Iterable[str]], Coroutine[Any, Any, Any]],
+    lost: Lost,
     history_days: int = 30,
 ) -> AsyncIterator[Keeper]:
     """Keep rooms, as far as they are to be kept.
@@ -123,7 +134,7 @@ async def keep_rooms(
     Args:
         sessions: Those that have not ended: which agent belongs where.
         changed: Called with the name of a room of which a page would show something else.
-        lost: Told the incarnations whose processes are gone.
+        lost: Told the incarnations whose processes are gone; of those that said goodbye, why they left.
         history_days: Days that the history of rooms is kept.
     """
     records = RoomRecords(store.rooms, clock=clock)
@@ -162,6 +173,9 @@ async def keep_rooms(
     tasks.add(_forget_old(store.rooms, clock, timedelta(days=history_days)), "rooms-forget")
     beats.on_room = keeper.wake
     beats.on_lost = lambda incarnation: tasks.add(lost([incarnation]), "rooms-lost")
+    beats.on_stopped = lambda incarnation, reason: tasks.add(
+        lost([incarnation], reason=reason), "rooms-stopped"
+    )
     tasks.add(_end_old(sessions, fleet, store, lost), "rooms-old-sessions")
     try:
         yield keeper
@@ -210,8 +224,9 @@ async def _build(
     beats.on_phase = on_phase
     await _load_closures(keeping, store.rooms, clock)
     for session in sessions:
-        with suppress(AgentIdError):
-            keeping.known_agents[session.room] = parse_agent_id(session.agent_id)
+        if session.room_sid:  # by its name alone, the next room of that name would be taken for it
+            with suppress(AgentIdError):
+                keeping.known_agents[session.room_sid] = parse_agent_id(session.agent_id)
     return keeping
 
 
@@ -258,18 +273,36 @@ async def _end_old(
     sessions: Sequence[SessionRow],
     fleet: Fleet,
     store: KeepingStore,
-    lost: Callable[[Iterable[str]], Coroutine[Any, Any, Any]],
+    lost: Lost,
 ) -> None:
-    """End sessions that had not ended when the registry was stopped, and whose rows nobody has heard of since."""
-    if not sessions:
-        return
-    await asyncio.sleep(fleet.limits.restart_grace + 1.0)
-    try:
-        heard = await asyncio.to_thread(store.heard)  # by other registries on the same database, too
-    except StoreError as error:
-        logger.warning("old sessions stay open", extra={"action": "sessions.old", "error": str(error)})
-        return
-    await lost([session.id for session in sessions if session.row_id not in heard])
+    """End sessions that had not ended when the registry was stopped, and whose processes nobody has heard of since."""
+    open_ids = {session.id for session in sessions}
+    pause = fleet.limits.restart_grace + 1.0
+    while open_ids:
+        await asyncio.sleep(pause)
+        pause = _LOOK_AGAIN
+        try:
+            written = await asyncio.to_thread(store.incarnations)  # by other registries on the database, too
+        except StoreError as error:
+            logger.warning(
+                "old sessions stay open for now", extra={"action": "sessions.old", "error": str(error)}
+            )
+            continue
+        alive = _alive(written, fleet)
+        await lost(sorted(open_ids - alive))
+        # One that is written down as alive and was not heard here: another registry hears it, or it is over soon.
+        open_ids &= alive & {agent.beat.incarnation for agent in fleet if agent.facts.is_restored}
+
+
+def _alive(written: Mapping[str, str], fleet: Fleet) -> set[str]:
+    """Incarnations that are not over, as far as is known.
+
+    Args:
+        written: Those in the database, by row id: other registries' as well. Of rows that are heard here it may tell
+            what is not so any more.
+    """
+    heard = {agent.agent_id: agent.beat.incarnation for agent in fleet if not agent.facts.is_restored}
+    return {*{**written, **heard}.values()}
 
 
 class _Tasks:

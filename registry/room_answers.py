@@ -73,7 +73,8 @@ class SessionStarted(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     token: str
     identity: str
     dispatch_id: str | None
-    """None = no agent was sent; the one in the room's name comes by itself."""
+    """None = no agent was sent: the one in the room's name comes by itself, one is there or on its way, or an operator
+    closed the room."""
 
 
 class RoomAgent(RoomAgentView, frozen=True, kw_only=True, rename="camel"):

@@ -24,6 +24,12 @@ _ROOMS = 20_000
 _WAVERING = 5.0
 """Seconds that a beat may be late, and with it the end of a grace period that it tells of."""
 
+_NO_REASON = "stopped"
+"""Close reason of a session that said goodbye without one."""
+
+_LONGEST_REASON = 40
+"""Characters of a close reason, as in `wire.Ended`."""
+
 _EVERY_ONE = ""
 """Instead of an agent id: workers that serve every agent."""
 
@@ -60,6 +66,9 @@ class RoomBeats:
 
         self.on_lost: Callable[[str], None] = _ignore
         """Called with the incarnation of a session whose process is gone, as far as anybody knows."""
+
+        self.on_stopped: Callable[[str, str], None] = _not_told
+        """Called with the incarnation of a session that said goodbye, and why it left."""
 
         self.on_phase: Callable[[SessionSeen, SessionSeen, float], None] = _no_phase
         """Called with a session before and after a change of its phase, and how long the old one lasted."""
@@ -134,10 +143,13 @@ class RoomBeats:
         """A row is not a session's any more: what that session does, nobody here hears."""
         room, incarnation = self._by_row.pop(row_id, ("", ""))
         session = self._rooms.get(room, {}).get(incarnation)
+        is_told = incarnation in self._lost
         self._lost.discard(incarnation)
         self._phase_since.pop(incarnation, None)
         if session is not None and session.health not in OVER:
             now = self._clock.monotonic()
+            if session.health is Health.SUSPECT and not is_told:
+                self.on_lost(incarnation)  # nobody will hear here how its silence ends
             self._put(room, replace(session, health=Health.UNKNOWN, since=now, cause=why))
             self.on_room(room)
 
@@ -180,6 +192,9 @@ class RoomBeats:
             self.on_phase(old, new, length)
         if new.health in OVER:
             self._phase_since.pop(incarnation, None)
+        if new.health is Health.STOPPED and (old is None or old.health is not Health.STOPPED):
+            # Its last report goes before its goodbye, but the database may have been away for that one.
+            self.on_stopped(incarnation, (new.closing or _NO_REASON)[:_LONGEST_REASON])
         if new.health is Health.SUSPECT and (old is None or old.health is not Health.SUSPECT):
             self.on_doubt(agent)
         self.on_room(call.room)
@@ -291,6 +306,10 @@ def _served_for(agent_id: str | None) -> tuple[str, ...]:
 
 
 def _ignore(_: str) -> None:
+    """Nobody listens."""
+
+
+def _not_told(_: str, __: str) -> None:
     """Nobody listens."""
 
 

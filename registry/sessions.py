@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from registry.clock import Clock
 from registry.errors import UnknownSessionError
 from registry.metrics import SESSIONS_ENDED
-from registry.room_stats import STATS_PERIOD, exit_code, room_stats
+from registry.room_stats import STATS_PERIOD, UNKNOWN, exit_code, room_stats
 from registry.session_records import LOST, Ending, EventRow, Record, SessionRow, Timed, TurnRow
 from registry.session_views import turn_view
 from registry.store import StoreError
@@ -39,6 +39,7 @@ class SessionStore(Protocol):
 
     def report(self, row: SessionRow, turns: Sequence[TurnRow]) -> int: ...
     def close_lost(self, ids: Sequence[str], *, at: datetime) -> Sequence[str]: ...
+    def close(self, ids: Sequence[str], *, at: datetime, reason: str) -> Sequence[str]: ...
     def get(self, session_id: str) -> SessionRow | None: ...
     def open(self) -> Sequence[SessionRow]: ...
     def happened(self, session_id: str, events: Sequence[EventRow]) -> int: ...
@@ -88,13 +89,13 @@ class Sessions:
         self.on_change: Callable[[str], None] = lambda _: None
         """Called on the loop with the id of a session of which there is something new."""
         self._locks = tuple(asyncio.Lock() for _ in range(_LOCKS))
-        self._lost: set[str] = set()  # those of which the database does not know it yet
+        self._over: dict[str, str] = {}  # those of which the database does not know it yet → close reason
 
     async def report(self, session_id: str, report: SessionReport) -> Kept:
         """Keep what a session tells. Durable afterwards; may be told again."""
         async with self._no_reports_of([session_id]):
             now = self._clock.utc()
-            self._lost.discard(session_id)
+            self._over.pop(session_id, None)
             keeps_text = self.journal_days > 0
             row = _row(session_id, report, now, keeps_text=keeps_text)
             turns = _turns(session_id, report, now, keeps_text=keeps_text)
@@ -104,18 +105,22 @@ class Sessions:
         self.on_change(session_id)
         return kept
 
-    async def lost(self, session_ids: Iterable[str]) -> Sequence[str]:
-        """The processes of these are gone. Ends those that had not ended; they open again when they report.
+    async def lost(self, session_ids: Iterable[str], *, reason: str = LOST) -> Sequence[str]:
+        """The processes of these are gone. Ends those that had not ended; those that were lost open again when they
+        report.
 
         May be called twice, and with incarnations of whatever else beats. Never raises `StoreError`: what the
         database does not take now, `run` repeats.
+
+        Args:
+            reason: Why they left, by their own word.
 
         Returns:
             Those that were ended now.
         """
         ids = set(session_ids)
         async with self._no_reports_of(ids):
-            return await self._close(ids)
+            return await self._close(ids, reason)
 
     async def get(self, session_id: str) -> SessionRow:
         """One session. Raises `UnknownSessionError`."""
@@ -206,27 +211,38 @@ class Sessions:
             await asyncio.sleep(RETRY_INTERVAL)
 
     async def _repeat(self) -> None:
-        ids = set(self._lost)
-        async with self._no_reports_of(ids):
-            await self._close(ids & self._lost)  # one that has reported meanwhile lives
+        for reason in set(self._over.values()):
+            ids = self._over_by(reason)
+            async with self._no_reports_of(ids):
+                ids &= self._over_by(reason)  # one that has reported meanwhile lives
+                await self._close(ids, reason)
 
-    async def _close(self, ids: set[str]) -> Sequence[str]:
+    def _over_by(self, reason: str) -> set[str]:
+        return {session_id for session_id, why in self._over.items() if why == reason}
+
+    async def _close(self, ids: set[str], reason: str) -> Sequence[str]:
         if not ids:
             return []
         try:
-            closed = await asyncio.to_thread(self._store.close_lost, sorted(ids), at=self._clock.utc())
+            closed = await asyncio.to_thread(self._write_end, sorted(ids), self._clock.utc(), reason)
         except StoreError as error:
-            self._lost |= ids
+            self._over |= dict.fromkeys(ids, reason)
             logger.warning(
-                "lost sessions are not written yet",
+                "the ends of sessions are not written yet",
                 extra={"action": "sessions.lost", "n_sessions": len(ids), "error": str(error)},
             )
             return []
-        self._lost -= ids
-        SESSIONS_ENDED.labels(LOST).inc(len(closed))
+        for session_id in ids:
+            self._over.pop(session_id, None)
+        SESSIONS_ENDED.labels(LOST if reason == LOST else UNKNOWN).inc(len(closed))
         for session_id in closed:
             self.on_change(session_id)
         return closed
+
+    def _write_end(self, ids: Sequence[str], at: datetime, reason: str) -> Sequence[str]:
+        if reason == LOST:
+            return self._store.close_lost(ids, at=at)
+        return self._store.close(ids, at=at, reason=reason)
 
     @asynccontextmanager
     async def _no_reports_of(self, ids: Iterable[str]) -> AsyncIterator[None]:

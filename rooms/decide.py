@@ -55,6 +55,12 @@ class Decision:
     """It rests on silence alone, which is also how a broken network looks."""
 
 
+_FOR_GOOD = {
+    "operator": "an operator asked its agent to leave",
+    "max_session": "its agent was here for as long as a call may last",
+}
+"""Close reasons after which nobody comes for the humans of that call, and what is said of it then."""
+
 _UNRESUMED = frozenset({"humans_left", "never_joined", "duplicate", "max_session", "operator"})
 """Close reasons after which nobody goes on with the conversation: it had come to its end."""
 
@@ -93,6 +99,26 @@ def decide(picture: Picture, *, now: float, limits: KeepLimits) -> Decision:
     return replace(decision, trouble=_trouble(look), look_at=min(decision.look_at, _trouble_at(look)))
 
 
+def lacks_agent(picture: Picture, *, now: float, limits: KeepLimits) -> bool:
+    """Whether somebody who comes into a room now would find no agent of ours there, and none on its way.
+
+    Not so in a room that an operator closed: none is to come. Of one that is dead or in doubt, `decide` takes care.
+    """
+    if picture.closure is not None:
+        return False
+    ours = [] if picture.room is None else [agent for agent in picture.room.agents if agent.is_ours]
+    states = [judge(agent, picture, now=now, limits=limits).state for agent in ours]
+    if any(state is not State.LEAVING for state in states):
+        return False
+    is_joining = picture.joining_since is not None and now < picture.joining_since + limits.joining_timeout
+    return not is_joining and not _is_asked_for(picture, now=now, limits=limits)
+
+
+def _is_asked_for(picture: Picture, *, now: float, limits: KeepLimits) -> bool:
+    """One was asked for a moment ago, and need not be there yet."""
+    return bool(picture.attempts.n) and now < picture.attempts.last_at + limits.dispatch_timeout
+
+
 def _decide(look: _Look) -> Decision:
     if dead := look.of(State.DEAD):
         # Those that were seen to end first: nothing holds them back.
@@ -117,14 +143,13 @@ def _about_dead(dead: Sequence[Judged], look: _Look) -> Decision:
     others = [one for one in look.agents if one not in dead and one.state is not State.LEAVING]
     last = dead[-1]
     closing = None if last.session is None else last.session.closing
-    attempts = look.picture.attempts
-    # One that was asked for a moment ago is on its way, though a dead one is still, or again, on the list.
-    is_coming = bool(attempts.n) and look.now < attempts.last_at + look.limits.dispatch_timeout
+    # One that was asked for is on its way, though a dead one is still, or again, on the list.
+    is_coming = _is_asked_for(look.picture, now=look.now, limits=look.limits)
     is_wanted = (
         bool(look.room.humans)
         and not others
         and not is_coming
-        and closing != "operator"
+        and closing not in _FOR_GOOD
         and look.picture.closure is None
         and look.now >= _rests_until(look)
     )
@@ -195,8 +220,8 @@ def _about_humans(look: _Look) -> Decision:
     if picture.agent_id is None:
         return look.wait("its agent has left, and no agent of ours belongs into a room of this name")
     last = next((one for one in reversed(picture.sessions) if one.closing != "duplicate"), None)
-    if last is not None and last.closing == "operator" and last.since >= _human_since(look):
-        return look.wait("an operator asked its agent to leave")
+    if last is not None and last.closing in _FOR_GOOD and last.since >= _human_since(look):
+        return look.wait(_FOR_GOOD[last.closing])
     return _about_absence(last, look)
 
 

@@ -221,22 +221,23 @@ class Keeper:
             dispatch: Ask for the agent explicitly, where LiveKit does not send it by itself.
 
         Returns:
-            The dispatch's id; None = none was needed.
+            The dispatch's id; None = none was needed: an agent comes by itself, is there or on its way, or an operator
+            closed the room.
 
         Raises:
             NotKeepingError: No rooms are kept here.
             LiveKitError: It is out of reach, or refuses.
         """
         keeping = self._on()
-        if agent_id is not None:
-            keeping.expect(name, agent_id)
         if not metadata and agent_id is not None and agent_named_by(name) != agent_id:
             metadata = job_metadata(agent_id)  # so that whoever keeps it later knows it, too
-        await keeping.livekit.create(name, metadata=metadata)
+        sid = await keeping.livekit.create(name, metadata=metadata)
+        if agent_id is not None:
+            keeping.expect(name, sid, agent_id)
         keeping.wake(None)
         if not dispatch or agent_id is None or (not self._agent_name and agent_named_by(name) == agent_id):
             return None
-        return await keeping.livekit.dispatch(name, metadata=job_metadata(agent_id))
+        return await keeping.send(name, sid, agent_id)
 
     # -- inside
 

@@ -21,7 +21,7 @@ from rooms.picture import Closure, Picture
 from rooms.tally import Counts
 from rooms.tending import Tending
 from rooms.views import CloseReport
-from wire import AgentId
+from wire import AgentId, job_metadata
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class Keeping:
 
     @property
     def known_agents(self) -> dict[str, AgentId]:
-        """Which agent belongs into rooms whose names do not say so."""
+        """By the room's sid: which agent belongs into rooms that do not say so themselves."""
         return self._listing.known_agents
 
     @property
@@ -114,9 +114,29 @@ class Keeping:
 
     # -- what operators and programs want
 
-    def expect(self, room: str, agent_id: AgentId) -> None:
-        """Say which agent belongs into a room, whatever its name says."""
-        self._listing.expect(room, agent_id)
+    def expect(self, room: str, sid: str, agent_id: AgentId) -> None:
+        """Say which agent belongs into a room that LiveKit has, whatever the room itself says."""
+        self._listing.expect(room, sid, agent_id)
+
+    async def send(self, room: str, sid: str, agent_id: AgentId) -> str | None:
+        """Ask for an agent for somebody who is about to come into a room that LiveKit has.
+
+        It waits until nobody looks at the room, and nobody does before it is done.
+
+        Returns:
+            The dispatch's id; None = one is there, or on its way, or an operator closed the room.
+
+        Raises:
+            LiveKitError: It is out of reach, or refuses.
+        """
+        memory = self.memories.get(room)
+        if memory is None or memory.sid != sid:
+            await self.list_rooms()  # it was made a moment ago
+            memory = self.memories.get(room)
+        if memory is None or memory.sid != sid:  # LiveKit's list is late, and nobody is known to be there
+            return await self.livekit.dispatch(room, metadata=job_metadata(agent_id))
+        async with memory.lease:
+            return await self._tending.send(memory, agent_id)
 
     async def close(
         self,

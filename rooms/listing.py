@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import Callable
 
-from rooms.belonging import agent_told_by
+from rooms.belonging import agent_named_by, agent_told_by
 from rooms.errors import LiveKitError
 from rooms.livekit import ListedRoom, LiveKit
 from rooms.memory import Memory
@@ -38,7 +39,7 @@ class Listing:
         """By name."""
 
         self.known_agents: dict[str, AgentId] = {}
-        """Which agent belongs into rooms whose names do not say so."""
+        """By the room's sid: which agent belongs into rooms that do not say so themselves."""
 
         self.closures: dict[str, Closure] = {}
         """By the room's sid: rooms that an operator closed."""
@@ -53,6 +54,7 @@ class Listing:
         self._clock = clock
         self._reach_changed = reach_changed
         self._reachable_at = -math.inf
+        self._reading = asyncio.Lock()  # one at a time: an older list must not be taken after a newer one
 
     def is_steady(self, *, now: float) -> bool:
         """LiveKit is in reach, and has been for `RETURN_GRACE`."""
@@ -60,25 +62,8 @@ class Listing:
 
     async def read(self) -> list[Memory]:
         """Read it anew, if LiveKit is in reach. Returns the rooms that have ended."""
-        try:
-            listed = {room.name: room for room in await self._livekit.rooms()}
-        except LiveKitError as error:
-            self._set_reach(str(error))
-            return []
-        self._set_reach(None)
-        now = self._clock()
-        for name in listed.keys() - self.memories.keys():
-            self.memories[name] = self.new_memory(name, metadata=listed[name].metadata)
-        ended = []
-        for name, memory in list(self.memories.items()):
-            before = memory.listed
-            self._take(memory, listed.get(name), now)
-            if memory.listed is None and before is not None:
-                ended.append(memory)
-            if memory.listed is None and not memory.is_busy and now >= memory.deleted_at + _REMEMBERED:
-                self.known_agents.pop(name, None)
-                del self.memories[name]
-        return ended
+        async with self._reading:
+            return await self._read()
 
     def end(self, memory: Memory) -> None:
         """LiveKit says, without the list, that it has no such room any more."""
@@ -89,34 +74,49 @@ class Listing:
         old = memory.sid
         memory.list_as(listed, now=now)
         if old and memory.sid != old:
-            self.known_agents.pop(memory.name, None)
+            self.known_agents.pop(old, None)
         if listed is not None and memory.sid != old:
-            memory.agent_id = self._agent_in(memory.name, listed.metadata)
+            told = agent_told_by(memory.name, metadata=listed.metadata)
+            memory.agent_id = self.known_agents.get(memory.sid) or told
         memory.closure = self.closures.get(memory.sid)
         if memory.is_stale or memory.sid != old:
             memory.look_at = -math.inf
 
-    def new_memory(self, room: str, *, metadata: str = "") -> Memory:
-        """What is known of a room that was never seen.
+    def new_memory(self, room: str) -> Memory:
+        """What is known of a room that was never seen."""
+        return Memory(name=room, agent_id=agent_named_by(room))
 
-        Args:
-            metadata: The room's.
-        """
-        return Memory(name=room, agent_id=self._agent_in(room, metadata))
-
-    def _agent_in(self, room: str, metadata: str) -> AgentId | None:
-        """Which agent belongs into a room: whom a session was made for, or whom the room itself tells."""
-        return self.known_agents.get(room) or agent_told_by(room, metadata=metadata)
-
-    def expect(self, room: str, agent_id: AgentId) -> None:
-        """Say which agent belongs into a room, whatever its name says."""
-        self.known_agents[room] = agent_id
-        if (memory := self.memories.get(room)) is not None:
+    def expect(self, room: str, sid: str, agent_id: AgentId) -> None:
+        """Say which agent belongs into a room that LiveKit has, whatever the room itself says."""
+        self.known_agents[sid] = agent_id
+        memory = self.memories.get(room)
+        if memory is not None and memory.sid == sid:  # or it is not listed yet, or one of its name has ended
             memory.agent_id = agent_id
+            memory.look_at = -math.inf
 
     def close(self, memory: Memory, closure: Closure) -> None:
         """Remember that no agent is to be in a room that LiveKit has. May be called twice: the last one counts."""
         self.closures[memory.sid] = memory.closure = closure
+
+    async def _read(self) -> list[Memory]:
+        try:
+            listed = {room.name: room for room in await self._livekit.rooms()}
+        except LiveKitError as error:
+            self._set_reach(str(error))
+            return []
+        self._set_reach(None)
+        now = self._clock()
+        for name in listed.keys() - self.memories.keys():
+            self.memories[name] = self.new_memory(name)
+        ended = []
+        for name, memory in list(self.memories.items()):
+            before = memory.listed
+            self._take(memory, listed.get(name), now)
+            if memory.listed is None and before is not None:
+                ended.append(memory)
+            if memory.listed is None and not memory.is_busy and now >= memory.deleted_at + _REMEMBERED:
+                del self.memories[name]
+        return ended
 
     def _set_reach(self, trouble: str | None) -> None:
         if (trouble is None) is (self.out_of_reach is None):

@@ -106,8 +106,12 @@ class LiveKit(Protocol):
     async def remove(self, room: str, identity: str) -> None:
         """Remove a participant; one that is gone is fine. Its process cannot act in the room from then on."""
 
-    async def create(self, room: str, *, metadata: str) -> None:
-        """Make a room that stays open for longer than a grace period. One that is there stays as it is."""
+    async def create(self, room: str, *, metadata: str) -> str:
+        """Make a room that stays open for longer than a grace period. One that is there stays as it is.
+
+        Returns:
+            The room's sid.
+        """
 
     async def delete(self, room: str) -> None:
         """Close a room for everybody; one that is gone is fine."""
@@ -187,14 +191,14 @@ class LiveKitServer:
         except _NotFoundError:
             return
 
-    async def create(self, room: str, *, metadata: str) -> None:
+    async def create(self, room: str, *, metadata: str) -> str:
         request = api.CreateRoomRequest(
             name=room,
             departure_timeout=DEPARTURE_TIMEOUT,
             empty_timeout=EMPTY_TIMEOUT,
             metadata=metadata,
         )
-        await self._bounded(self._rooms.create_room(request))
+        return (await self._bounded(self._rooms.create_room(request))).sid
 
     async def delete(self, room: str) -> None:
         try:

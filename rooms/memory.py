@@ -144,6 +144,9 @@ class Memory:
             agentless_since=_since(None if old is None else old.agentless_since, is_so=not agents, now=now),
         )
         self.seen_at = now
+        # Who is there counts more than the room's name: somebody may have asked for another agent than that one's.
+        there = next((one.agent_id for one in agents if one.is_ours and not one.leaving and one.agent_id), None)
+        self.agent_id = self.agent_id if there is None else AgentId(there)
         self.had_human = self.had_human or bool(humans)
         present = {agent.identity for agent in agents}
         self.told_to_leave = {who: at for who, at in self.told_to_leave.items() if who in present}

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from rooms.acting import Acting
 from rooms.beats import Beats
 from rooms.brake import Brake
-from rooms.decide import Act, Decision, decide
+from rooms.decide import Act, Decision, decide, lacks_agent
 from rooms.errors import LiveKitError, no_room
 from rooms.history import Event
 from rooms.judging import State, judge
@@ -154,14 +154,30 @@ class Tending:
             humans_left_there=sum(one.human_role is not None for one in participants),
         )
 
+    async def send(self, memory: Memory, agent_id: AgentId) -> str | None:
+        """Ask for an agent for somebody who is about to come.
+
+        Returns:
+            The dispatch's id; None = one is there, or on its way, or an operator closed the room.
+
+        Raises:
+            LiveKitError: LiveKit is out of reach, or refuses.
+        """
+        if memory.is_stale or self._clock() >= memory.seen_at + _FRESH:
+            await self._list_participants(memory)
+        now, picture = self._clock(), self.picture(memory)
+        if not lacks_agent(picture, now=now, limits=self._limits):
+            return None
+        memory.agent_id = agent_id
+        decision = Decision(act=Act.DISPATCH, why="somebody asked for an agent, and none is there")
+        await self._acting.act(decision, memory, picture, now=now)
+        return memory.dispatch_id
+
     # -- what is known
 
     def picture(self, memory: Memory) -> Picture:
         """Everything that is known of a room now."""
         agent_id = memory.agent_id
-        if agent_id is None and memory.room is not None:
-            said = next((agent.agent_id for agent in memory.room.agents if agent.agent_id), None)
-            agent_id = memory.agent_id = AgentId(said) if said else None
         return Picture(
             name=memory.name,
             agent_id=agent_id,

@@ -70,8 +70,9 @@ class CountingLiveKit:
     async def remove(self, room: str, identity: str) -> None:
         self.asked["remove"] += 1
 
-    async def create(self, room: str, *, metadata: str) -> None:
+    async def create(self, room: str, *, metadata: str) -> str:
         self.asked["create"] += 1
+        return f"RM_{room}"
 
     async def delete(self, room: str) -> None:
         self.asked["delete"] += 1

@@ -62,7 +62,7 @@ _LAST_TURNS = (
 _CLOSE = (
     sa.update(SESSIONS)
     .where(SESSIONS.c.id.in_(sa.bindparam("ids", expanding=True)), SESSIONS.c.endedAt.is_(None))
-    .values(endedAt=sa.bindparam("at"), closeReason=LOST)
+    .values(endedAt=sa.bindparam("at"), closeReason=sa.bindparam("reason"))
     .returning(SESSIONS.c.id)
 )
 
@@ -145,11 +145,15 @@ class Sessions:
 
     def close_lost(self, ids: Sequence[str], *, at: datetime) -> _Ids:
         """End those that are open, as lost. Returns which of `ids` those were."""
+        return self.close(ids, at=at, reason=LOST)
+
+    def close(self, ids: Sequence[str], *, at: datetime, reason: str) -> _Ids:
+        """End those that are open, with that close reason. Returns which of `ids` those were."""
         closed: set[str] = set()
         wanted = [storable(session_id) for session_id in ids]
         with self._transactions.write() as connection:
             for start in range(0, len(wanted), _PORTION):
-                some = {"ids": wanted[start : start + _PORTION], "at": at}
+                some = {"ids": wanted[start : start + _PORTION], "at": at, "reason": storable(reason)}
                 closed.update(connection.execute(_CLOSE, some).scalars())
         return [session_id for session_id, known in zip(ids, wanted, strict=True) if known in closed]
 

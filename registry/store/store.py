@@ -42,6 +42,7 @@ _HISTORY = (
 )
 _REMOVE = sa.delete(AGENTS).where(AGENTS.c.agentId == sa.bindparam("agent"))
 _PING = sa.select(AGENTS.c.agentId).limit(1)
+_IS_NOT_OVER = AGENTS.c.status.not_in([Status.STOPPED.value, Status.OFFLINE.value])
 
 
 class Store:
@@ -125,11 +126,15 @@ class Store:
 
     def heard(self) -> dict[str, datetime]:
         """When each agent that is not over was last heard."""
-        wanted = sa.select(AGENTS.c.agentId, AGENTS.c.lastHeartbeat).where(
-            AGENTS.c.status.not_in([Status.STOPPED.value, Status.OFFLINE.value])
-        )
+        wanted = sa.select(AGENTS.c.agentId, AGENTS.c.lastHeartbeat).where(_IS_NOT_OVER)
         with self._transactions.read() as connection:
             return {agent_id: at for agent_id, at in connection.execute(wanted)}  # noqa: C416
+
+    def incarnations(self) -> dict[str, str]:
+        """The process of each agent that is not over, by the agent's id."""
+        wanted = sa.select(AGENTS.c.agentId, AGENTS.c.incarnation).where(_IS_NOT_OVER)
+        with self._transactions.read() as connection:
+            return {agent_id: incarnation for agent_id, incarnation in connection.execute(wanted)}  # noqa: C416
 
     def history(self, agent_id: str, *, limit: int, before: int | None = None) -> list[Change]:
         """The newest changes of an agent, the newest first.

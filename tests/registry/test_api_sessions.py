@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 
+from registry.metrics import METRICS
 from registry.sessions import Sessions
-from registry.store import Store
+from registry.store import Store, StoreError
+from tests.registry.beats import a_beat
+from tests.registry.conftest import Connect, Start
 from tests.registry.room_parts import FakeClock, FakeKeeper, claims_of, code, message, room_api
 from tests.registry.session_reports import TAKEN, a_report, tell
+from wire import CallFacts, Kind, Said
 
 
 @pytest.fixture
@@ -318,3 +322,70 @@ async def test_a_lost_session_that_tells_something_is_open_again(
     await tell(client)
     shown = (await client.get("/api/sessions/one")).json()
     assert (shown["isOpen"], shown["closeReason"], shown["endedAt"]) == (True, None, None)
+
+
+# -- ends of which no report came
+
+
+def ended_of_their_own() -> float:
+    wanted = {"exit_code": "unknown"}
+    return METRICS.get_sample_value("roomkeeper_sessions_ended_total", wanted) or 0.0
+
+
+async def test_a_goodbye_ends_a_session_whose_last_report_was_not_taken(
+    start: Start, connect: Connect
+) -> None:
+    registry = await start()
+    client = connect(registry)
+    call = CallFacts(room="agent-7-room", phase="active")
+    session: dict[str, Any] = {"incarnation": "one", "kind": Kind.SESSION, "call": call}
+    for session_id in ("one", "two"):
+        await tell(client, session_id)
+    await registry.beats.take(a_beat("7", **session), source="here")
+    before = ended_of_their_own()
+    for _ in range(2):
+        stopped = a_beat("7", status=Said.STOPPED, reason="humans_left", **session)
+        await registry.beats.take(stopped, source="here")
+    async with asyncio.timeout(3):
+        while (shown := (await client.get("/api/sessions/one")).json())["isOpen"]:  # noqa: ASYNC110  # no event
+            await asyncio.sleep(0.01)
+    assert (shown["closeReason"], shown["exitCode"]) == ("humans_left", None)
+    assert (await client.get("/api/sessions/two")).json()["isOpen"]
+    await tell(client, ended={"reason": "humans_left", "exitCode": 0})
+    shown = (await client.get("/api/sessions/one")).json()
+    assert (shown["closeReason"], shown["exitCode"]) == ("humans_left", 0)
+    assert ended_of_their_own() == before + 1
+
+
+async def test_a_goodbye_while_the_database_is_away_ends_the_session_when_it_is_back(
+    client: httpx.AsyncClient, sessions: Sessions, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.sessions.RETRY_INTERVAL", 0.01)
+    for session_id in ("one", "two", "three"):
+        await tell(client, session_id)
+    is_away = True
+
+    def failing(write: Callable[..., Sequence[str]]) -> Callable[..., Sequence[str]]:
+        def one(*args: Any, **kwargs: Any) -> Sequence[str]:
+            if is_away:
+                raise StoreError("the database is away")
+            return write(*args, **kwargs)
+
+        return one
+
+    for name in ("close", "close_lost"):
+        monkeypatch.setattr(store.sessions, name, failing(getattr(store.sessions, name)))
+    assert await sessions.lost(["one"], reason="humans_left") == []
+    assert await sessions.lost(["two"]) == []
+    assert await sessions.lost(["three"], reason="operator") == []
+    running = asyncio.create_task(sessions.run())
+    await asyncio.sleep(0.05)
+    assert len(await sessions.find(is_open=True, limit=9)) == 3
+    is_away = False
+    async with asyncio.timeout(3):
+        while await sessions.find(is_open=True, limit=9):  # noqa: ASYNC110  # it has no event for it
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.wait({running})
+    reasons = {row.id: row.close_reason for row in await sessions.find(limit=9)}
+    assert reasons == {"one": "humans_left", "two": "lost", "three": "operator"}

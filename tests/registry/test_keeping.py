@@ -4,147 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
-from pydantic import SecretStr
 
-from config import LiveKitLogin
-from registry.keeping import NO_KEYS, SWITCHED_OFF, RoomKeeping, keep_rooms
-from registry.session_records import ClosureRow, RoomEvent, SessionRow
+from registry.keeping import NO_KEYS, SWITCHED_OFF, RoomKeeping
+from registry.session_records import ClosureRow
 from registry.store import StoreError
 from rooms.errors import NotKeepingError
-from rooms.keeper import Keeper
-from tests.registry.room_fleet import ROOM, START, Line, Play, play
-from tests.rooms.fake_livekit import FakeLiveKit, FakeParticipant
+from tests.registry.keeping_stage import LOGIN, FakeLock, FakeStore, a_row, keeping
+from tests.registry.room_fleet import ROOM, START, Line
+from tests.rooms.fake_livekit import FakeLiveKit
 from wire import Outcome, Said
 
 pytestmark = pytest.mark.looptime
-
-LOGIN = LiveKitLogin(url="ws://livekit.example", api_key="key", api_secret=SecretStr("s" * 36))
-
-
-class FakeStore:
-    """`registry.keeping.KeepingStore`."""
-
-    def __init__(self) -> None:
-        self.error: StoreError | None = None
-        self.written: list[RoomEvent] = []
-        self.kept: dict[str, ClosureRow] = {}
-        self.rows: dict[str, datetime] = {}
-        self.pruned: list[datetime] = []
-
-    @property
-    def rooms(self) -> FakeStore:
-        return self
-
-    def _fail(self) -> None:
-        if self.error is not None:
-            raise self.error
-
-    def heard(self) -> dict[str, datetime]:
-        self._fail()
-        return self.rows
-
-    def closures(self) -> list[ClosureRow]:
-        self._fail()
-        return list(self.kept.values())
-
-    def add_closure(self, row: ClosureRow) -> None:
-        self._fail()
-        self.kept[row.room_sid] = row
-
-    def remove_closure(self, room_sid: str) -> None:
-        self._fail()
-        self.kept.pop(room_sid, None)
-
-    def add_events(self, events: Sequence[RoomEvent]) -> None:
-        self._fail()
-        self.written += events
-
-    def prune(self, before: datetime) -> int:
-        self._fail()
-        self.pruned.append(before)
-        return 0
-
-
-class FakeLock:
-    """A database's lock, which one registry gets."""
-
-    def __init__(self) -> None:
-        self.error: StoreError | None = None
-        self.held = False
-        self.n_released = 0
-
-    def try_acquire(self) -> bool:
-        if self.error is not None:
-            raise self.error
-        self.held = True
-        return True
-
-    def is_held(self) -> bool:
-        return self.held
-
-    def release(self) -> None:
-        self.held = False
-        self.n_released += 1
-        if self.error is not None:
-            raise self.error
-
-
-class Stage:
-    def __init__(self, p: Play, livekit: FakeLiveKit, keeper: Keeper) -> None:
-        self.p, self.livekit, self.keeper = p, livekit, keeper
-
-    def agent(self, incarnation: str = "one", **fields: Any) -> Line:
-        """A session in its room, which beats on a line."""
-        line = Line()
-        self.livekit.agent(ROOM, incarnation, **fields)
-        self.p.session(incarnation, line=line)
-        return line
-
-
-@asynccontextmanager
-async def keeping(
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    how: RoomKeeping | None = None,
-    livekit: FakeLiveKit | None = None,
-    store: FakeStore | None = None,
-    lock: FakeLock | None = None,
-    sessions: Sequence[SessionRow] = (),
-    lost: list[str] | None = None,
-) -> AsyncIterator[Stage]:
-    livekit = livekit or FakeLiveKit(worker_takes=0.3)
-    monkeypatch.setattr("registry.keeping.LiveKitServer", lambda _login, agent_name: livekit)
-
-    async def tell_lost(incarnations: Iterable[str]) -> None:
-        if lost is not None:
-            lost.extend(incarnations)
-
-    async with play() as p:
-
-        def came(_room: str, agent: FakeParticipant) -> None:
-            p.session(agent.identity.removeprefix("ai-1-"), line=Line())
-
-        livekit.on_agent = came
-        async with keep_rooms(
-            how or RoomKeeping(login=LOGIN),
-            fleet=p.fleet,
-            orders=p.orders,
-            beats=p.beats,
-            store=store or FakeStore(),
-            lock=lock or FakeLock(),
-            sessions=sessions,
-            clock=p.clock,
-            changed=lambda _: None,
-            lost=tell_lost,
-        ) as keeper:
-            await asyncio.sleep(3)
-            yield Stage(p, livekit, keeper)
 
 
 @pytest.mark.parametrize(
@@ -276,42 +149,32 @@ async def test_who_begins_to_lead_keeps_rooms_though_closures_cannot_be_read(
         assert len(livekit.made[ROOM].agents) == 1
 
 
-def a_row(session_id: str, **fields: Any) -> SessionRow:
-    given: dict[str, Any] = {
-        "row_id": session_id,
-        "agent_id": "7",
-        "room": "lobby",
-        "started_at": START,
-        "heard_at": START,
-    }
-    return SessionRow(id=session_id, **(given | fields))
-
-
 async def test_sessions_say_which_agent_belongs_into_a_room_of_any_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    sessions = [a_row("old"), a_row("odd", agent_id="not an id", room="hall")]
-    async with keeping(monkeypatch, sessions=sessions) as s:
+    livekit = FakeLiveKit(worker_takes=0.3)
+    sids = {room: livekit.room(room).sid for room in ("lobby", "hall")}
+    sessions = [
+        a_row("old", room_sid=sids["lobby"]),
+        a_row("odd", room_sid=sids["hall"], agent_id="not an id", room="hall"),
+    ]
+    async with keeping(monkeypatch, livekit=livekit, sessions=sessions) as s:
         s.livekit.join("lobby", "ann")
         s.livekit.join("hall", "ann")
         await asyncio.sleep(9)
         assert s.livekit.done("dispatch") == [("dispatch", '{"agent_id":"7"}')]
 
 
-@pytest.mark.parametrize("is_away", [False, True], ids=["", "the database is away"])
-async def test_old_sessions_of_which_nobody_hears_are_lost(
-    is_away: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("room_sid", ["RM_ended", ""], ids=["another one", "nobody knows which"])
+async def test_a_room_of_another_program_with_the_name_of_one_that_ended_is_left_alone(
+    room_sid: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, lost = FakeStore(), []  # type: tuple[FakeStore, list[str]]
-    store.rows = {"heard": START}
-    async with keeping(monkeypatch, store=store, sessions=[a_row("heard"), a_row("silent")], lost=lost) as s:
-        if is_away:
-            store.error = StoreError("away")
-        await asyncio.sleep(s.p.fleet.limits.restart_grace - 3)
-        assert lost == []
-        await asyncio.sleep(2)
-        assert lost == ([] if is_away else ["silent"])
-        store.error = None
+    livekit = FakeLiveKit(worker_takes=0.3)
+    livekit.join("lobby", "ann")
+    async with keeping(monkeypatch, livekit=livekit, sessions=[a_row("old", room_sid=room_sid)]) as s:
+        await asyncio.sleep(60)
+        assert s.livekit.done() == []
+        assert s.keeper.rooms() == ()
 
 
 async def test_a_database_that_is_away_ends_leading_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

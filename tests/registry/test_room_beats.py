@@ -8,8 +8,8 @@ import pytest
 
 from rooms.picture import Health
 from tests.registry.beats import a_beat
-from tests.registry.room_fleet import ROOM, play
-from wire import CallFacts
+from tests.registry.room_fleet import ROOM, Line, play
+from wire import CallFacts, Said
 
 pytestmark = pytest.mark.looptime
 
@@ -131,3 +131,46 @@ async def test_what_a_call_says_of_livekit_and_of_leaving_is_told() -> None:
         assert not p.seen().is_connected
         p.session(phase="closing", call={"closing": "operator"})
         assert p.seen().closing == "operator"
+
+
+# -- ends that nobody else tells of
+
+
+@pytest.mark.parametrize("after", [0.1, 1.1, 1.6], ids=["at once", "before it is offline", "after that"])
+async def test_a_session_whose_row_is_taken_over_while_it_is_in_doubt_is_lost_once(after: float) -> None:
+    async with play() as p:
+        line = Line()
+        p.session("old", line=line)
+        p.fleet.line_closed("1", line, "connection reset")
+        await asyncio.sleep(after)
+        p.session("new")
+        assert (p.lost, p.health("old")) == (["old"], Health.UNKNOWN)
+        await asyncio.sleep(60)
+        assert p.lost.count("old") == 1
+
+
+async def test_a_session_that_lives_is_not_lost_with_its_row() -> None:
+    async with play() as p:
+        p.session("old")
+        p.session("new")
+        assert p.lost == []
+        p.session("old", row="1~0ld0")  # it goes on under another name
+        assert (p.health("old"), p.lost) == (Health.ALIVE, [])
+
+
+async def test_a_goodbye_is_told_once_with_its_reason() -> None:
+    async with play() as p:
+        told: list[tuple[str, str]] = []
+        p.beats.on_stopped = lambda incarnation, reason: told.append((incarnation, reason))
+        p.session()
+        assert told == []
+        for _ in range(2):
+            p.session(status=Said.STOPPED, reason="humans_left")
+        assert told == [("one", "humans_left")]
+        p.session(
+            "two", status=Said.STOPPED, reason="x" * 50
+        )  # one so short that its goodbye is its first beat
+        p.session("three", status=Said.STOPPED)
+        assert told[1:] == [("two", "x" * 40), ("three", "stopped")]
+        p.fleet.remove(p.fleet.get("1"), by="ann", reason="tests", even_alive=True)
+        assert (len(told), p.lost) == (3, [])

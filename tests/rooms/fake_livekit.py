@@ -202,13 +202,14 @@ class FakeLiveKit:
         if room in self.made:
             self.leave(room, identity)
 
-    async def create(self, room: str, *, metadata: str) -> None:
+    async def create(self, room: str, *, metadata: str) -> str:
         await self._answer("create")
         self._did("create", room, metadata)
         if room not in self.made:
             made = self.room(room)
             made.metadata = metadata
             made.departure_timeout, made.empty_timeout = float(DEPARTURE_TIMEOUT), float(EMPTY_TIMEOUT)
+        return self.made[room].sid
 
     async def delete(self, room: str) -> None:
         await self._answer("delete")

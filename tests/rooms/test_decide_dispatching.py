@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from rooms.decide import Act
-from rooms.picture import Attempts, Health, RoomSeen
+from rooms.decide import Act, lacks_agent
+from rooms.limits import KeepLimits
+from rooms.picture import Attempts, Health, Picture, RoomSeen
 from tests.rooms.decisions import CLOSED, act, decided
-from tests.rooms.pictures import NOW, a_foreign_agent, a_room, a_session, an_agent
+from tests.rooms.pictures import NOW, a_foreign_agent, a_picture, a_room, a_session, an_agent
 
 
 @pytest.mark.parametrize(
@@ -170,8 +171,9 @@ def test_one_that_leaves_is_not_coming_back() -> None:
     assert act(room, a_session(closing="humans_left")) is Act.DISPATCH
 
 
-def test_nobody_comes_after_an_operator_asked_the_agent_to_leave() -> None:
-    left = a_session(health=Health.STOPPED, closing="operator", ago=10)
+@pytest.mark.parametrize("closing", ["operator", "max_session"])
+def test_nobody_comes_for_the_humans_of_a_call_that_was_ended_for_good(closing: str) -> None:
+    left = a_session(health=Health.STOPPED, closing=closing, ago=10)
     assert act(a_room(since=60), left) is Act.NOTHING
     assert act(a_room(since=10), left) is Act.NOTHING
     assert act(a_room(since=9.999), left) is Act.DISPATCH, "another human came afterwards"
@@ -219,3 +221,34 @@ def test_a_younger_agent_that_left_is_not_whose_conversation_goes_on() -> None:
     younger = a_session("younger", Health.STOPPED, ago=30, closing="duplicate")
     decision = decided(a_room(since=300, agentless_since=NOW), elder, younger)
     assert (decision.act, decision.resumes) == (Act.DISPATCH, "elder")
+
+
+# -- somebody is about to come
+
+_GOING = a_room(an_agent(leaving="humans_left"), humans=0)
+
+
+@pytest.mark.parametrize(
+    ("picture", "lacks"),
+    [
+        pytest.param(a_picture(None), True, id="a room that was not looked at yet"),
+        pytest.param(a_picture(a_room(humans=0)), True, id="nobody is there"),
+        pytest.param(a_picture(a_room()), True, id="a human without an agent"),
+        pytest.param(a_picture(a_room(a_foreign_agent())), True, id="another program's agent"),
+        pytest.param(a_picture(a_room(an_agent()), a_session()), False, id="an agent that is well"),
+        pytest.param(a_picture(a_room(an_agent(agent_id="2"))), False, id="another agent of ours"),
+        pytest.param(a_picture(a_room(an_agent()), a_session(health=Health.SUSPECT)), False, id="in doubt"),
+        pytest.param(a_picture(a_room(an_agent()), a_session(health=Health.GONE)), False, id="dead"),
+        pytest.param(a_picture(_GOING), True, id="an agent that leaves"),
+        pytest.param(a_picture(_GOING, closure=CLOSED), False, id="an operator closed it"),
+        pytest.param(a_picture(a_room(humans=0), closure=CLOSED), False, id="closed, and nobody is there"),
+        pytest.param(a_picture(None, joining_since=NOW - 11.999), False, id="a worker has the job"),
+        pytest.param(a_picture(None, joining_since=NOW - 12.0), True, id="a worker has had the job for long"),
+        pytest.param(a_picture(None, attempts=Attempts(n=1, last_at=NOW - 4.999)), False, id="asked for"),
+        pytest.param(a_picture(None, attempts=Attempts(n=1, last_at=NOW - 5.0)), True, id="asked in vain"),
+    ],
+)
+def test_who_comes_into_a_room_needs_an_agent_that_is_not_there_or_on_its_way(
+    picture: Picture, lacks: bool
+) -> None:
+    assert lacks_agent(picture, now=NOW, limits=KeepLimits()) is lacks

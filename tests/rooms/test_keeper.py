@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import timedelta
 
 import pytest
@@ -14,7 +13,6 @@ from rooms.limits import Intervals
 from rooms.picture import Health
 from tests.rooms.fake_livekit import FakeLiveKit
 from tests.rooms.stage import ROOM, START, MemoryRecords, stage
-from wire import AgentId
 
 pytestmark = pytest.mark.looptime
 
@@ -295,66 +293,3 @@ async def test_closing_without_livekit_is_an_error() -> None:
         with pytest.raises(LiveKitError, match="out of reach"):
             await s.keeper.close(ROOM, by="ann", reason="x", force=False)
         assert s.keeping.closures == {}
-
-
-# -- making
-
-
-@pytest.mark.parametrize(
-    ("name", "agent_id", "dispatch", "is_asked_for"),
-    [
-        pytest.param(ROOM, "1", True, False, id="LiveKit sends it by itself"),
-        pytest.param("lobby", "1", True, True, id="another name"),
-        pytest.param(ROOM, "2", True, True, id="another agent than the name says"),
-        pytest.param("lobby", "1", False, False, id="not wanted yet"),
-        pytest.param("lobby", None, True, False, id="nobody is wanted"),
-    ],
-)
-async def test_a_room_is_made(name: str, agent_id: str | None, dispatch: bool, is_asked_for: bool) -> None:
-    async with stage() as s:
-        wanted = None if agent_id is None else AgentId(agent_id)
-        dispatch_id = await s.keeper.create_room(name, agent_id=wanted, metadata="{}", dispatch=dispatch)
-        assert (dispatch_id is not None) is is_asked_for
-        assert s.livekit.made[name].departure_timeout == 120
-        asked = [json.loads(about) for _, about in s.livekit.done("dispatch")]
-        assert asked == ([{"agent_id": agent_id}] if is_asked_for else [])
-
-
-@pytest.mark.parametrize(
-    ("name", "agent_id", "given", "metadata"),
-    [
-        pytest.param("lobby", "7", "", '{"agent_id":"7"}', id="its name names no agent"),
-        pytest.param(ROOM, "7", "", '{"agent_id":"7"}', id="its name names another agent"),
-        pytest.param(ROOM, "1", "", "", id="its name says it"),
-        pytest.param("lobby", None, "", "", id="nobody is wanted"),
-        pytest.param("lobby", "7", "mine", "mine", id="it has metadata of its own"),
-    ],
-)
-async def test_a_room_says_itself_which_agent_belongs_there(
-    name: str, agent_id: str | None, given: str, metadata: str
-) -> None:
-    async with stage() as s:
-        wanted = None if agent_id is None else AgentId(agent_id)
-        await s.keeper.create_room(name, agent_id=wanted, metadata=given)
-        assert s.livekit.made[name].metadata == metadata
-        await asyncio.sleep(1)
-        assert s.keeping.memories[name].agent_id == (agent_id or None)
-
-
-async def test_another_registry_knows_which_agent_belongs_into_a_room_that_was_made_here() -> None:
-    livekit = FakeLiveKit(worker_takes=0.3)
-    async with stage(livekit) as s:
-        await s.keeper.create_room("lobby", agent_id=AgentId("7"))
-    async with stage(livekit) as s:
-        livekit.join("lobby", "ann")
-        await asyncio.sleep(8)
-        assert livekit.done("dispatch") == [("dispatch", '{"agent_id":"7"}')]
-
-
-async def test_a_room_of_any_name_is_kept_for_the_agent_it_was_made_for() -> None:
-    async with stage(FakeLiveKit(worker_takes=0.3)) as s:
-        await s.keeper.create_room("lobby", agent_id=AgentId("7"))
-        s.livekit.join("lobby", "ann")
-        s.keeping.wake("lobby")
-        await asyncio.sleep(4)
-        assert s.livekit.done("dispatch") == [("dispatch", '{"agent_id":"7"}')]

@@ -70,8 +70,7 @@ async def test_who_belonged_into_a_room_does_not_belong_into_the_next_one_of_its
     end: Callable[[Stage], None], between: float
 ) -> None:
     async with stage() as s:
-        s.livekit.room("lobby")
-        s.keeping.expect("lobby", AgentId("7"))
+        s.keeping.expect("lobby", s.livekit.room("lobby").sid, AgentId("7"))
         await asyncio.sleep(6)
         assert s.keeping.memories["lobby"].agent_id == "7"
         end(s)

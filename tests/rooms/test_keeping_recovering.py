@@ -34,6 +34,23 @@ async def test_a_killed_agent_is_followed_at_once() -> None:
         assert "ann" not in str(event)
 
 
+async def test_the_successor_of_an_agent_that_was_asked_for_by_its_id_is_the_same_agent() -> None:
+    """Somebody asked for another agent than the one that the room's name names."""
+    async with stage(FakeLiveKit(worker_takes=0.3)) as s:
+        s.livekit.join(ROOM, "ann")
+        s.livekit.agent(ROOM, "b", agent_id="other")
+        s.beats.say(ROOM, "b", agent_id="other")
+        s.keeping.wake(None)
+        await asyncio.sleep(5)
+        s.livekit.leave(ROOM, "ai-other-b")
+        s.beats.say(ROOM, "b", Health.GONE, agent_id="other")
+        s.keeping.wake(None)
+        await asyncio.sleep(5)
+        assert [json.loads(metadata) for _, metadata in s.livekit.done("dispatch")] == [
+            {"agent_id": "other", "resumes": "b"}
+        ]
+
+
 async def test_a_recovery_that_failed_half_way_is_finished() -> None:
     async with stage(FakeLiveKit(worker_takes=0.3)) as s:
         await s.in_a_call()

@@ -106,11 +106,11 @@ async def test_rooms_may_have_odd_names(stage: Stage, name: str) -> None:
 
 
 async def test_a_room_that_is_there_is_not_made_again(stage: Stage, room: str) -> None:
-    await stage.livekit.create(room, metadata="x")
+    sid = await stage.livekit.create(room, metadata="x")
     (before,) = [one for one in await stage.livekit.rooms() if one.name == room]
-    await stage.livekit.create(room, metadata="y")
+    assert await stage.livekit.create(room, metadata="y") == sid
     (after,) = [one for one in await stage.livekit.rooms() if one.name == room]
-    assert after.sid == before.sid
+    assert after.sid == before.sid == sid
     await stage.livekit.delete(room)
 
 

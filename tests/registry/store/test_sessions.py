@@ -187,6 +187,25 @@ def test_only_open_sessions_are_given_up_as_lost(store: Store) -> None:
     assert store.sessions.open() == [session("c")]
 
 
+def test_an_open_session_ends_by_its_goodbye_and_its_late_report_adds_the_exit_code(store: Store) -> None:
+    store.sessions.report(FULL_SESSION, [])
+    store.sessions.report(session(), [])
+    wanted = ["s1", "nobody", FULL_SESSION.id]
+    assert store.sessions.close(wanted, at=NOW, reason="max_session") == ["s1"]
+    assert store.sessions.close(wanted, at=NOW + SECOND, reason="operator") == []
+    assert store.sessions.close_lost(wanted, at=NOW + SECOND) == []
+    assert store.sessions.get("s1") == session(ended_at=NOW, close_reason="max_session")
+    assert store.sessions.get(FULL_SESSION.id) == FULL_SESSION
+    store.sessions.report(session(ended_at=NOW + SECOND, close_reason="max_session", exit_code=0), [])
+    assert store.sessions.get("s1") == session(ended_at=NOW, close_reason="max_session", exit_code=0)
+
+
+def test_a_goodbye_of_any_text_ends_a_session(store: Store) -> None:
+    store.sessions.report(session(), [])
+    assert store.sessions.close(["s1"], at=NOW, reason="a\0b") == ["s1"]
+    assert store.sessions.open() == []
+
+
 def test_any_number_of_sessions_can_be_given_up_at_once(store: Store) -> None:
     for number in range(3):
         store.sessions.report(session(str(number)), [])

@@ -352,6 +352,20 @@ def test_what_has_long_been_over_is_not_read_at_a_start(store: Store) -> None:
     assert store.heard() == {"alive": NOW}
 
 
+def test_who_is_not_over_is_known_with_its_incarnation(store: Store) -> None:
+    rows = [
+        dataclasses.replace(
+            agent_saying(agent_id=status.value, incarnation=f"i-{status.value}"), status=status
+        )
+        for status in Status
+    ]
+    store.save(rows, [])
+    alive = {status.value for status in Status} - {"stopped", "offline"}
+    assert store.incarnations() == {agent_id: f"i-{agent_id}" for agent_id in alive}
+    store.save([agent_saying(agent_id="running", incarnation="next")], [])
+    assert store.incarnations()["running"] == "next"
+
+
 def test_those_who_said_goodbye_are_known_with_their_incarnation(store: Store) -> None:
     stopped = dataclasses.replace(agent_saying(status=Said.STOPPED), status=Status.STOPPED)
     store.save([stopped, agent("alive")], [])
