@@ -145,7 +145,9 @@ class Memory:
         )
         self.seen_at = now
         # Who is there counts more than the room's name: somebody may have asked for another agent than that one's.
-        there = next((one.agent_id for one in agents if one.is_ours and not one.leaving and one.agent_id), None)
+        there = next(
+            (one.agent_id for one in agents if one.is_ours and not one.leaving and one.agent_id), None
+        )
         self.agent_id = self.agent_id if there is None else AgentId(there)
         self.had_human = self.had_human or bool(humans)
         present = {agent.identity for agent in agents}

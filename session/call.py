@@ -254,6 +254,7 @@ class Call:
             self._loop_lag = max(0.0, self._loop.time() - wake_at)
             self._watchdog.limit("loop", self._settings.disconnected_timeout + BACKSTOP)
             self._presence.count()
+            self._conversation.look_for_voice()
 
     def _on_reconnecting(self) -> None:
         logger.warning("LiveKit is out of reach, reconnecting", extra={"action": "room.reconnecting"})
@@ -308,15 +309,15 @@ class Call:
 
     def _on_phase(self, phase: Phase) -> None:
         self._beating.tell()
-        self._conversation.set_audience(phase is Phase.ACTIVE)
+        if phase is Phase.CLOSING:
+            self._conversation.leave(hears_out=bool(self._presence.humans))
+        else:
+            self._conversation.set_audience(phase is Phase.ACTIVE)
         grace_ends_at = self._life.grace_ends_at
         grace_left = None if grace_ends_at is None else grace_ends_at - self._loop.time()
         self._hold.wish(
             grace_left is not None
-            and needs_hold(
-                departure_timeout=self._ctx.job.room.departure_timeout,
-                grace_left=grace_left,
-            )
+            and needs_hold(departure_timeout=self._ctx.job.room.departure_timeout, grace_left=grace_left)
         )
         self._phase_log.entered(
             phase,

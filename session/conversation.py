@@ -27,14 +27,17 @@ from llm.errors import NoModelError
 from llm.models import Models
 from llm.tools import Tool
 from llm.tools import aclose as close_tools
-from session.clips import frames
 from session.companions import Companion
-from session.language_model import BackAgain
+from session.human_turn import HumanTurn
+from session.late_answers import LateAnswers
 from session.measuring import measured
 from session.recalling import with_turns
-from session.trouble import CLIPS, Part, Trouble
+from session.trouble import Part, Trouble
+from session.trouble_clips import TroubleClips
 from session.utterance import OnUtterance
 from session.voice import room_options
+from session.voice_watch import VoiceWatch
+from session.written import TakesText, Written, answer_written
 from wire import Turn
 
 logger = logging.getLogger(__name__)
@@ -42,15 +45,8 @@ logger = logging.getLogger(__name__)
 _TRANSCRIPT_TIMEOUT = 2.0
 """Seconds for the last words of a human to be transcribed when a session closes. Nobody there, no words."""
 
-_TURN_MARGIN = 0.3
-"""Seconds after the latest end of a turn until a clip about the language model may begin."""
-
-
-_LATE_TRIES = 3
-"""Times that a question is asked again by itself although a model was there."""
-
-_LATE_PAUSE = 5.0
-"""Seconds before the first of them; doubles. A clip has been said by then."""
+_WORDS_LIMIT = 5.0
+"""Seconds after a voice has ended in which its words may still be on their way."""
 
 
 class OnClosed(Protocol):
@@ -109,16 +105,16 @@ class Conversation:
         self._greeted: str | None = None  # whom it is for, see `_listener`
         self._room: rtc.Room | None = None
         self._has_audience = False
-        self._clip: SpeechHandle | None = None
-        self._telling: asyncio.TimerHandle | None = None
         self._active_at = asyncio.get_running_loop().time()
-        self._waiting_part: Part | None = None  # its failure is to be told when it is quiet
-        self._is_turn_over = False  # the human's, for sure
-        self._is_unanswered = False  # no model has answered what was said last
-        self._is_back = False  # one may now
-        self._late_tries = 0
-        self._trying_late: asyncio.TimerHandle | None = None
-        self._back_again = BackAgain(models, self._on_model_back)
+        self._clips = TroubleClips(session, self.trouble, may_speak=lambda: self._has_audience)
+        self._turn = HumanTurn()
+        self._hears_out = False  # the agent leaves, and a human is there
+        self._late_answers = LateAnswers(
+            session, models, turn=self._turn, may_speak=lambda: self._is_running and self._has_audience
+        )
+        self._text_takers = [one for one in companions if isinstance(one, TakesText)]
+        self._written = Written(self._take_text)
+        self._voice: VoiceWatch | None = None  # of a pipeline that speaks
         session.on("error", self._on_error)
         session.on("close", self._on_close)
         session.on("conversation_item_added", self._on_item)
@@ -147,12 +143,16 @@ class Conversation:
         options = room_options()
         if not self._speaks:
             options.audio_output = False
+            room.on("participant_active", lambda _: self._greet())
         recalling = asyncio.create_task(self._remember(), name="call-recall")
         try:
             await self._session.start(self._agent, room=room, room_options=options, record=False)
             self._is_running = True
+            if self._speaks:
+                self._voice = VoiceWatch(self._session, room)
             if self._linked is not None:
                 self._hear(self._linked)
+            self._written.begin(room)
             for one in self._companions:
                 one.begin(self._session, room)
             await recalling
@@ -192,6 +192,7 @@ class Conversation:
         self._linked = identity
         if self._is_running:
             self._hear(identity)
+            self._greet()
 
     def set_audience(self, present: bool) -> None:
         """Say whether a human is there to hear. The agent does not talk into an empty room."""
@@ -200,11 +201,29 @@ class Conversation:
         if present:
             self._greet()
         else:
-            self._waiting_part = None
+            self._clips.forget()
             if self._can_be_heard:
                 if self._greeting_speech is not None and not self._greeting_speech.done():
                     self._is_greeted = False  # whoever it was for has left before its end
                 self._session.interrupt(force=True)
+
+    def leave(self, *, hears_out: bool) -> None:
+        """Begin nothing any more: the agent leaves.
+
+        Args:
+            hears_out: A human is there. What they have begun to say is waited for, so that it is not lost.
+        """
+        self._hears_out = hears_out
+        self.set_audience(False)
+
+    def look_for_voice(self) -> None:
+        """End as a pipeline that broke if its sound is not in the room. To be called every few seconds."""
+        if self._voice is None:
+            return
+        is_wanted = self._is_running and self._has_audience
+        if self._voice.is_lost(is_wanted=is_wanted, now=asyncio.get_running_loop().time()):
+            logger.error("the agent's sound did not come into the room", extra={"action": "call.mute"})
+            self.on_closed(is_error=True)
 
     async def hush(self) -> None:
         """Stop speaking, at once."""
@@ -214,14 +233,14 @@ class Conversation:
     async def stop(self) -> None:
         """Close the pipeline and its sockets. May be called twice."""
         self.on_closed = _ignore
-        if self._telling is not None:
-            self._telling.cancel()
-        self._back_again.end()
-        if self._trying_late is not None:
-            self._trying_late.cancel()
+        self._clips.end()
+        self._late_answers.end()
         try:
+            await self._written.aclose()
             for one in self._companions:
                 await one.aclose()
+            if self._hears_out and self._has_words_under_way:
+                self._session.options.session_close_transcript_timeout = _TRANSCRIPT_TIMEOUT
             await self._session.aclose()
         finally:
             await self._models.aclose()
@@ -231,6 +250,28 @@ class Conversation:
     def usage(self) -> list[dict[str, Any]]:
         """What each model has used, one dict for each: provider, model, tokens, characters or seconds of sound."""
         return [used.model_dump(mode="json") for used in self._session.usage.model_usage]
+
+    @property
+    def _has_words_under_way(self) -> bool:
+        """A human has said something that may still become a turn."""
+        is_over = asyncio.get_running_loop().time() >= self._turn.over_at(_WORDS_LIMIT)
+        return self._session.user_state == "speaking" or not is_over
+
+    async def _take_text(self, identity: str, text: str) -> None:
+        """Take what a human has written, whoever is listened to."""
+        if not self._is_running:
+            return
+        if identity != self._linked and self._session.user_state != "speaking":
+            self.link(identity)
+            self._greeted = self._listener()  # who writes is in the middle of it, and needs no other one
+        subscribed = self._session.room_io.subscribed_fut
+        if subscribed is not None and not subscribed.done():
+            # Who writes reads the answer, and may never subscribe. What is said would wait for that without a limit.
+            subscribed.set_result(None)
+        if not self._text_takers:
+            await answer_written(self._session, text)
+        for one in self._text_takers:
+            one.take_text(text)
 
     def _hear(self, identity: str) -> None:
         linked = self._session.room_io.linked_participant
@@ -248,13 +289,24 @@ class Conversation:
             await self._agent.update_chat_ctx(with_turns(self._agent.chat_ctx, turns, after=last))
 
     def _greet(self) -> None:
-        if self._is_running and self._is_recalled and self._has_audience and not self._is_greeted:
+        is_ready = self._is_running and self._is_recalled and self._has_audience and self._is_reached
+        if is_ready and not self._is_greeted:
             self._is_greeted = True
             if self._greeting:
                 self._greeted = self._listener()
                 may_interrupt = self._can_be_heard and self._session.options.interruption["enabled"]
                 self._greeting_speech = self._session.say(self._greeting, allow_interruptions=may_interrupt)
                 self._greeting_speech.add_done_callback(self._on_greeted)
+
+    @property
+    def _is_reached(self) -> bool:
+        """What is said now reaches the linked human. Sound waits for who subscribes to it; of words nothing is left for
+        those whose connection comes up later.
+        """
+        if self._speaks:
+            return True
+        human = None if self._room is None else self._room.remote_participants.get(self._linked or "")
+        return human is not None and human.state == rtc.ParticipantState.PARTICIPANT_STATE_ACTIVE
 
     def _on_greeted(self, speech: SpeechHandle) -> None:
         """The greeting is over. Whoever came in the middle of it, when its listener left, is greeted anew."""
@@ -271,40 +323,12 @@ class Conversation:
         participant = self._room.remote_participants.get(self._linked)
         return None if participant is None else participant.sid
 
-    def _tell_when_quiet(self, part: Part) -> None:
-        """Play the clip about `part` as soon as nothing can cut it off."""
-        self._waiting_part = part
-        self._tell_soon()
-
-    def _tell_soon(self) -> None:
-        if self._telling is not None:
-            self._telling.cancel()
-            self._telling = None
-        if self._waiting_part is None:
-            return
-        # A reply is tried before the human's turn is over, and the end of a turn cuts off what the agent says.
-        may_go_on = self._waiting_part is Part.LLM and not self._is_turn_over
-        delay = self._session.options.endpointing["max_delay"] + _TURN_MARGIN if may_go_on else 0.0
-        self._telling = asyncio.get_running_loop().call_later(delay, self._tell)
-
-    def _tell(self) -> None:
-        if self._session.user_state == "speaking" or self._session.agent_state in {"thinking", "speaking"}:
-            return
-        part, self._waiting_part = self._waiting_part, None
-        if part is None or not self._has_audience or part not in self.trouble.failing:
-            return
-        clip = CLIPS[part]
-        try:
-            self._clip = self._session.say(clip.value, audio=frames(clip), add_to_chat_ctx=False)
-        except RuntimeError:
-            logger.debug("no clip, the pipeline is closing", extra={"clip": clip.name})
-
     def _on_error(self, event: ErrorEvent) -> None:
         error = event.error
         if getattr(error, "recoverable", True) or getattr(error, "type", "") not in {p.value for p in Part}:
             return
         if Part(error.type) is Part.LLM:
-            self._on_unanswered()
+            self._late_answers.unanswered()
         cause = error.error.__cause__
         clip = self.trouble.failed(
             Part(error.type),
@@ -312,43 +336,12 @@ class Conversation:
             now=asyncio.get_running_loop().time(),
         )
         if clip is not None and self._has_audience:
-            self._tell_when_quiet(Part(error.type))
+            self._clips.tell(Part(error.type))
 
     def answered(self) -> None:
         """A model's answer has come to its end."""
-        self._is_unanswered = self._is_back = False
-        self._late_tries = 0
+        self._late_answers.answered()
         self.trouble.worked(Part.LLM)
-
-    def _on_unanswered(self) -> None:
-        """No model has answered to the end. One that may answer already does not come back: it is asked again."""
-        self._is_unanswered = True
-        if self._models.may_answer and self._late_tries < _LATE_TRIES:
-            self._late_tries += 1
-            delay = _LATE_PAUSE * 2 ** (self._late_tries - 1)
-            if self._trying_late is not None:
-                self._trying_late.cancel()
-            self._trying_late = asyncio.get_running_loop().call_later(delay, self._on_model_back)
-
-    def _on_model_back(self) -> None:
-        if self._is_unanswered:
-            self._is_back = True
-            self._answer_if_quiet()
-
-    def _answer_if_quiet(self) -> None:
-        """Answer the question that no model answered when it was asked, now that one may."""
-        if not (self._is_back and self._is_running and self._has_audience):
-            return
-        if self._session.user_state == "speaking" or self._session.agent_state in {"thinking", "speaking"}:
-            return
-        self._is_back = self._is_unanswered = False
-        logger.info(
-            "a model is back, the waiting question is answered", extra={"action": "call.answers_late"}
-        )
-        try:
-            self._session.generate_reply()
-        except RuntimeError:
-            logger.debug("no answer, the pipeline is closing")
 
     def _on_close(self, event: CloseEvent) -> None:
         self._is_running = False
@@ -359,10 +352,11 @@ class Conversation:
         if not isinstance(item, ChatMessage) or not item.text_content:
             return
         self._active_at = asyncio.get_running_loop().time()
-        self._is_turn_over = True
+        self._clips.is_turn_over = True
         if item.role == "user":
-            self._late_tries = 0
-        self._tell_soon()
+            self._turn.taken()
+            self._late_answers.asked()
+        self._clips.look()
         if item.role in ("user", "assistant"):
             said = measured(item, item.role)
             for take in self._on_said:
@@ -370,25 +364,29 @@ class Conversation:
 
     def _on_transcript(self, event: UserInputTranscribedEvent) -> None:
         self._active_at = asyncio.get_running_loop().time()
+        if event.transcript.strip():
+            self._turn.understood(now=self._active_at)
         self.trouble.worked(Part.STT)
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
-        if event.new_state == "speaking" and (self._clip is None or self._clip.done()):
+        if event.new_state == "speaking" and not self._clips.is_playing:
             self.trouble.worked(Part.TTS)
         is_speaking = event.new_state in {"thinking", "speaking"}
         if is_speaking and not self._has_audience and self._can_be_heard:
             # The last words of who has just left were still under way.
             self._session.interrupt(force=True)
         if event.new_state == "listening":
-            self._tell_soon()
-            self._answer_if_quiet()
+            self._clips.look()
+            self._late_answers.look()
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
         if event.new_state == "speaking":
-            self._is_turn_over = False
+            self._clips.is_turn_over = False
+            self._turn.speaks()
         else:
-            self._tell_soon()
-            self._answer_if_quiet()
+            self._turn.falls_silent(now=asyncio.get_running_loop().time())
+            self._clips.look()
+            self._late_answers.look()
 
 
 def _ignore(*, is_error: bool) -> None:

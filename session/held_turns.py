@@ -14,7 +14,6 @@ import logging
 
 from livekit import rtc
 from livekit.agents import AgentSession, UserInputTranscribedEvent, UserStateChangedEvent
-from livekit.agents.voice.room_io import TextInputEvent
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +42,6 @@ class HeldTurns:
         self._session = session
         session.on("user_input_transcribed", self._on_transcript)
         session.on("user_state_changed", self._on_user_state)
-        # The usual one cuts off what the agent says.
-        session.room_io.register_text_input(self._on_text)
 
     async def ready(self) -> None:
         """Nothing to wait for."""
@@ -53,6 +50,11 @@ class HeldTurns:
         self._session = None
         if self._looking is not None:
             self._looking.cancel()
+
+    def take_text(self, text: str) -> None:
+        """Take what a human has written: answered at once, it would cut off what the agent says."""
+        self._written.append(text)
+        self._look()
 
     def taken(self) -> None:
         """All that was heard so far is a turn now."""
@@ -68,10 +70,6 @@ class HeldTurns:
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
         self._quiet_since = asyncio.get_running_loop().time()
-
-    def _on_text(self, _: AgentSession[None], event: TextInputEvent) -> None:
-        self._written.append(event.text)
-        self._look()
 
     def _look_soon(self) -> None:
         if self._looking is not None:

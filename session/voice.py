@@ -117,5 +117,5 @@ def _as_function(tool: Tool, tools: Sequence[Tool]) -> llm.RawFunctionTool[..., 
 
 
 def room_options() -> room_io.RoomOptions:
-    """The session outlives its caller: a page reload is a polite leave."""
-    return room_io.RoomOptions(close_on_disconnect=False)
+    """The session outlives its caller: a page reload is a polite leave. What is written, `session.written` reads."""
+    return room_io.RoomOptions(close_on_disconnect=False, text_input=False)

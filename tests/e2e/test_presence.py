@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 from livekit import rtc
 
 from stack.caller import Caller, CallerProcess
+from stack.caller.bounded import uncancelled
+from stack.caller.captions import Captions
+from stack.caller.human import AGENT
 from stack.errors import LateError
 from stack.livekit_server import LiveKitServer
 from stack.local_models import LocalModels
@@ -244,3 +247,53 @@ async def test_a_caller_who_reconnects_fully_is_heard(caller: MakeCaller, worker
             what="the reconnect",
         )
         await ask(guest)
+
+
+@asynccontextmanager
+async def writer(
+    livekit: LiveKitServer, room_name: str, identity: str
+) -> AsyncIterator[Callable[[str, str], Awaitable[None]]]:
+    """A human who only writes and reads: no microphone, and subscribed to nobody's sound.
+
+    Yields what writes a text, and waits until a word is in the answer; again if there is none, as a human would:
+    LiveKit announces whoever publishes nothing up to 3 s late, and until then nobody knows of them.
+    """
+    room = rtc.Room()
+    captions = Captions(room)
+    token = livekit.address.token(room=room_name, identity=identity)
+    await uncancelled(room.connect(livekit.address.url, token, rtc.RoomOptions(auto_subscribe=False)))
+
+    async def write(text: str, word: str) -> None:
+        n_read = len(captions.all)
+
+        def is_answered() -> bool:
+            return any(word in one.text.lower() for one in captions.all[n_read:])
+
+        for _ in range(3):
+            await room.local_participant.send_text(text, topic="lk.chat")
+            with suppress(LateError):
+                await until(is_answered, timeout=15, what="the answer")
+                return
+        raise AssertionError([one.text for one in captions.all])
+
+    try:
+        await until(
+            lambda: any(one.kind == AGENT for one in room.remote_participants.values()),
+            timeout=20,
+            what="the agent",
+        )
+        yield write
+    finally:
+        await captions.aclose()
+        await room.disconnect()
+
+
+async def test_whoever_writes_is_answered_without_hearing_or_being_listened_to(
+    livekit: LiveKitServer, worker: Worker, room: str
+) -> None:
+    """The greeting waits to be heard and cannot be interrupted; and the agent listens to one human at a time."""
+    async with writer(livekit, room, "first") as first:
+        await first("Please tell me the wi-fi password.", "sunrise")
+        async with writer(livekit, room, "second") as second:
+            await second("Please tell me the wi-fi password.", "sunrise")
+            await first("And what is the wi-fi password?", "sunrise")

@@ -12,6 +12,7 @@ from livekit import rtc
 from livekit.agents import AgentSession, UserInputTranscribedEvent
 
 from session.held_turns import MARGIN, UNFINISHED_LIMIT, HeldTurns
+from session.written import TakesText
 
 pytestmark = pytest.mark.looptime
 
@@ -25,17 +26,13 @@ class FakeSession:
         self.held = held
         self.speech = speech
         self.options = SimpleNamespace(endpointing={"max_delay": MAX_DELAY})
-        self.room_io = SimpleNamespace(register_text_input=self._register)
         self.current_speech: object = None
         self.user_state = "listening"
         self.translated: list[tuple[str, float]] = []
         self.is_closing = False
         self.handlers: dict[str, Callable[[Any], None]] = {}
-        self.write: Callable[[str], None] = lambda _: None
+        self.write = held.take_text
         self._turn: list[str] = []
-
-    def _register(self, callback: Callable[[Any, Any], None]) -> None:
-        self.write = lambda text: callback(self, SimpleNamespace(text=text))
 
     def on(self, event: str, handler: Callable[[Any], None]) -> None:
         self.handlers[event] = handler
@@ -151,6 +148,7 @@ async def test_words_that_may_change_are_waited_for_in_bounded_time(looptime: fl
 
 async def test_what_is_written_cuts_nothing_off_and_waits_its_turn(looptime: float) -> None:
     held, session = begun()
+    assert isinstance(held, TakesText), "the conversation gives it what is written"
     session.write("Good evening.")
     assert session.translated == [("Good evening.", 0.0)]
     session.write("A table for two.")

@@ -15,6 +15,9 @@ from tests.session.box import Box
 
 pytestmark = pytest.mark.looptime
 
+TURN_OVER = 1.8
+"""Seconds of silence after which no turn ends any more: the pipeline's longest pause, and a margin."""
+
 
 async def waiting_call() -> Box:
     """A human has asked something, and no model was there."""
@@ -48,9 +51,60 @@ async def test_the_human_speaks_first(looptime: float) -> None:
     box = await waiting_call()
     box.session.user("speaking")
     box.models.become(State.HEALTHY)
+    await asyncio.sleep(2)
     assert box.session.replies == []
     box.session.user("listening")
-    assert len(box.session.replies) == 1
+    await asyncio.sleep(10)
+    assert box.session.replies == [pytest.approx(2.5 + TURN_OVER, abs=0.01)], "it was a cough, and no turn"
+
+
+async def test_what_the_human_says_meanwhile_becomes_a_turn_before_it(looptime: float) -> None:
+    """With interruptions off, livekit-agents drops a turn that ends while the agent thinks or speaks."""
+    box = await waiting_call()
+    box.session.user("speaking")
+    box.models.become(State.HEALTHY)
+    await asyncio.sleep(1)
+    box.session.user("listening")
+    await asyncio.sleep(TURN_OVER - 0.1)
+    assert box.session.replies == []
+    box.session.add(llm.ChatMessage(role="user", content=["And a sauna?"]))
+    box.session.state("thinking")
+    await asyncio.sleep(1)
+    box.session.state("speaking")
+    box.conversation.answered()
+    box.session.state("listening")
+    await asyncio.sleep(60)
+    assert box.session.replies == [], "the model has seen both questions"
+
+
+async def test_a_model_that_is_back_in_the_pause_after_words_waits_for_their_end(looptime: float) -> None:
+    box = await waiting_call()
+    box.session.user("speaking")
+    box.session.user("listening")
+    await asyncio.sleep(1)
+    box.models.become(State.HEALTHY)
+    assert box.session.replies == []
+    box.session.user("speaking")
+    await asyncio.sleep(2)
+    assert box.session.replies == [], "they went on"
+    box.session.user("listening")
+    await asyncio.sleep(1)
+    box.session.hear("And a sauna?")
+    await asyncio.sleep(60)
+    assert box.session.replies == [pytest.approx(4.5 + TURN_OVER, abs=0.01)]
+
+
+async def test_the_end_of_a_clip_is_not_the_end_of_a_turn(looptime: float) -> None:
+    box = await waiting_call()
+    box.session.user("speaking")
+    box.session.user("listening")
+    box.session.state("speaking")
+    box.models.become(State.HEALTHY)
+    await asyncio.sleep(1)
+    box.session.state("listening")
+    assert box.session.replies == []
+    await asyncio.sleep(60)
+    assert box.session.replies == [pytest.approx(0.5 + TURN_OVER, abs=0.01)]
 
 
 async def test_a_clip_ends_first(looptime: float) -> None:
