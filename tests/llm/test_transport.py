@@ -52,8 +52,11 @@ async def test_the_request_says_what_is_wanted_and_who_asks(transport: Transport
 
 @pytest.mark.parametrize("pause", [0.0, 0.03], ids=["at once", "a little later"])
 async def test_a_connection_is_used_again_when_its_answer_has_ended(
-    transport: Transport, servers: Servers, pause: float
+    transport: Transport, servers: Servers, pause: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(
+        "llm.transport._END_TIMEOUT", 30.0
+    )  # the machine may stand still for longer than the usual one
     server = await servers.sending(*GOOD, pause)
     for _ in range(3):
         await chunks_of(transport, at(server))
