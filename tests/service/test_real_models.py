@@ -144,7 +144,7 @@ async def test_it_waits_and_goes_on_by_itself(
 async def test_a_person_selects_a_model_and_takes_it_back(
     opened: Open, http: aiohttp.ClientSession, good: LlmStub, bad: LlmStub
 ) -> None:
-    service, url = await opened(good, bad)
+    service, url = await opened(good, bad, llm_first_token_timeout=10, llm_token_timeout=10)
     await up(service)
     async with http.post(f"{url}/select_model", json={"deploy_id": f"127.0.0.1:{bad.port}"}) as response:
         assert response.status == 200
