@@ -26,7 +26,7 @@ from stack.chromium import ARGUMENTS, chromium
 from tests.registry.page.pretend import Senders
 from tests.registry.page.pretend_keeping import PretendChildren, PretendKeeper, PretendSessions, WithParts
 
-PATIENCE = 5_000
+PATIENCE = 20_000
 """Milliseconds that the browser waits for what must come."""
 
 Open = Callable[..., Awaitable[Page]]
