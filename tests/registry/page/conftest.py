@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from registry.app import create_app
 from registry.running import Registry, run_registry
@@ -28,6 +28,8 @@ from tests.registry.page.pretend_keeping import PretendChildren, PretendKeeper, 
 
 PATIENCE = 20_000
 """Milliseconds that the browser waits for what must come."""
+
+expect.set_options(timeout=PATIENCE)
 
 Open = Callable[..., Awaitable[Page]]
 """Opens a path in a browser of its own: ``open("/", width=360, dark=True, javascript=False)``."""
