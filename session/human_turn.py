@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import math
 
+from livekit.agents import AgentSession
+
 TURN_MARGIN = 0.3
 """Seconds after the latest end of a turn until it is sure that livekit-agents takes it no more."""
+
+
+def is_quiet(session: AgentSession[None]) -> bool:
+    """Neither the human nor the agent says anything, and no answer is on its way."""
+    return session.user_state != "speaking" and session.agent_state not in {"thinking", "speaking"}
 
 
 class HumanTurn:

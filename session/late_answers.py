@@ -9,7 +9,7 @@ from collections.abc import Callable
 from livekit.agents import AgentSession
 
 from llm.models import Models
-from session.human_turn import TURN_MARGIN, HumanTurn
+from session.human_turn import TURN_MARGIN, HumanTurn, is_quiet
 from session.language_model import BackAgain
 
 logger = logging.getLogger(__name__)
@@ -86,9 +86,7 @@ class LateAnswers:
             self.look()
 
     def _look(self, *, now: float) -> None:
-        if not (self._is_back and self._may_speak()):
-            return
-        if self._session.user_state == "speaking" or self._session.agent_state in {"thinking", "speaking"}:
+        if not (self._is_back and self._may_speak() and is_quiet(self._session)):
             return
         over_at = self._turn.over_at(self._session.options.endpointing["max_delay"] + TURN_MARGIN)
         if now < over_at:

@@ -10,7 +10,7 @@ from livekit.agents import AgentSession
 from livekit.agents.voice.speech_handle import SpeechHandle
 
 from session.clips import frames
-from session.human_turn import TURN_MARGIN
+from session.human_turn import TURN_MARGIN, is_quiet
 from session.trouble import CLIPS, Part, Trouble
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class TroubleClips:
             self._telling = None
 
     def _tell(self) -> None:
-        if self._session.user_state == "speaking" or self._session.agent_state in {"thinking", "speaking"}:
+        if not is_quiet(self._session):
             return
         part, self._waiting_part = self._waiting_part, None
         if part is None or not self._may_speak() or part not in self._trouble.failing:

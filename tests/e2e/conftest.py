@@ -27,7 +27,7 @@ LIMIT = 180.0
 """Seconds for a test that names no limit of its own."""
 
 CLEANING_UP = 90.0
-"""Seconds that a test has to put away what it began, until pytest-timeout ends the whole run."""
+"""Seconds that a test has to put away what it began, until pytest-timeout ends that, too."""
 
 _E2E = Path(__file__).parent
 

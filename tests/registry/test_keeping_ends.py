@@ -8,6 +8,7 @@ import pytest
 
 from registry.records import AgentRow, Status
 from registry.store import StoreError
+from tests.registry.agent_rows import agent_row
 from tests.registry.beats import a_beat
 from tests.registry.keeping_stage import FakeStore, a_row, keeping
 from tests.registry.room_fleet import ROOM, START
@@ -42,23 +43,10 @@ async def test_old_sessions_are_looked_for_again_when_the_database_was_away(
         assert lost == ["silent"]
 
 
-def agent_row(incarnation: str, status: Status = Status.RUNNING) -> AgentRow:
+def row_of(incarnation: str, status: Status = Status.RUNNING) -> AgentRow:
     """What the database knows of row "1" when the registry starts."""
     beat = a_beat("1", incarnation=incarnation, kind=Kind.SESSION, call=CallFacts(room=ROOM, phase="active"))
-    return AgentRow(
-        beat=beat,
-        status=status,
-        health=100,
-        reasons=(),
-        cause=None,
-        forced=None,
-        heard_at=START,
-        first_seen_at=START,
-        status_since=START,
-        error_at=None,
-        active_at=None,
-        updated_at=START,
-    )
+    return agent_row(beat, at=START, status=status)
 
 
 async def test_an_old_session_whose_row_another_process_uses_now_is_lost(
@@ -67,7 +55,7 @@ async def test_an_old_session_whose_row_another_process_uses_now_is_lost(
     store, lost = FakeStore(), []  # type: tuple[FakeStore, list[str]]
     store.rows = {"1": "old"}  # what the next one says is not written yet
     sessions = [a_row("old", row_id="1"), a_row("new", row_id="1")]
-    async with keeping(monkeypatch, store=store, sessions=sessions, rows=[agent_row("old")], lost=lost) as s:
+    async with keeping(monkeypatch, store=store, sessions=sessions, rows=[row_of("old")], lost=lost) as s:
         for _ in range(8):
             s.p.session("new")
             await asyncio.sleep(10)
@@ -79,7 +67,7 @@ async def test_an_old_session_that_goes_on_under_another_name_is_not_lost(
 ) -> None:
     store, lost = FakeStore(), []  # type: tuple[FakeStore, list[str]]
     sessions = [a_row("old", row_id="1"), a_row("new", row_id="1")]
-    async with keeping(monkeypatch, store=store, sessions=sessions, rows=[agent_row("old")], lost=lost) as s:
+    async with keeping(monkeypatch, store=store, sessions=sessions, rows=[row_of("old")], lost=lost) as s:
         for _ in range(8):
             s.p.session("new")
             s.p.session("old", row="1~0ld0")
@@ -93,7 +81,7 @@ async def test_an_old_session_is_lost_when_it_is_written_down_that_its_row_is_ov
     store, lost = FakeStore(), []  # type: tuple[FakeStore, list[str]]
     store.rows = {"1": "old"}  # that it is offline is not written yet
     async with keeping(
-        monkeypatch, store=store, sessions=[a_row("old", row_id="1")], rows=[agent_row("old")], lost=lost
+        monkeypatch, store=store, sessions=[a_row("old", row_id="1")], rows=[row_of("old")], lost=lost
     ) as s:
         await asyncio.sleep(s.p.fleet.limits.restart_grace + 5)
         assert (s.p.fleet.get("1").verdict.status, lost) == (Status.OFFLINE, [])

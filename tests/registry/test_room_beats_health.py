@@ -10,6 +10,7 @@ import pytest
 from registry.records import AgentRow, Forced, Status
 from registry.status import TIMED_OUT
 from rooms.picture import Health
+from tests.registry.agent_rows import agent_row
 from tests.registry.beats import a_beat
 from tests.registry.room_fleet import ROOM, START, Line, Play, play
 from wire import CallFacts, Kind, Said
@@ -148,20 +149,8 @@ async def test_what_an_operator_forces_is_no_news_of_the_process(status: Status)
 
 def _row(status: Status, said: Said = Said.RUNNING) -> AgentRow:
     beat = a_beat("1", kind=Kind.SESSION, status=said, call=CallFacts(room=ROOM, phase="active"))
-    return AgentRow(
-        beat=beat,
-        status=status,
-        health=100,
-        reasons=(),
-        cause="no beat for 25 s" if status is Status.OFFLINE else None,
-        forced=None,
-        heard_at=START,
-        first_seen_at=START,
-        status_since=START,
-        error_at=None,
-        active_at=None,
-        updated_at=START,
-    )
+    cause = "no beat for 25 s" if status is Status.OFFLINE else None
+    return agent_row(beat, at=START, status=status, cause=cause)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from registry.errors import DatabaseError
 from registry.records import AgentRow, Change, Status
 from registry.store import StoreError
 from registry.writer import Writer
+from tests.registry.agent_rows import agent_row
 from tests.registry.beats import a_beat
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -64,20 +65,7 @@ async def writing(database: Database) -> AsyncIterator[Writer]:
 
 
 def a_row(agent_id: str) -> Callable[[], AgentRow]:
-    return lambda: AgentRow(
-        beat=a_beat(agent_id),
-        status=Status.RUNNING,
-        health=100,
-        reasons=(),
-        cause=None,
-        forced=None,
-        heard_at=NOW,
-        first_seen_at=NOW,
-        status_since=NOW,
-        error_at=None,
-        active_at=None,
-        updated_at=NOW,
-    )
+    return lambda: agent_row(a_beat(agent_id), at=NOW)
 
 
 def a_change(reason: str) -> Change:
