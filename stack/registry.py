@@ -118,6 +118,19 @@ class Registry(Lifetime):
 
         return await until_answered(look, timeout=timeout, what=f"agent {agent_id} to be {status}")
 
+    async def wait_for_line(self, agent_id: str, *, timeout: float = 20) -> None:
+        """Wait until the agent has its line open: its first beat may come without, and so may its end.
+
+        Raises:
+            LateError: It has not in time.
+        """
+
+        async def look() -> bool:
+            agent = await self.agent(agent_id)
+            return agent is not None and bool(agent["hasLine"])
+
+        await until_answered(look, timeout=timeout, what=f"the line of agent {agent_id}")
+
     async def history(self, agent_id: str) -> list[dict[str, Any]]:
         """Changes of its status, newest first."""
         changes: list[dict[str, Any]] = (await self.get(f"/api/agents/{quote(agent_id, safe='')}/history"))[

@@ -16,18 +16,25 @@ CONNECT_TIMEOUT = 10.0
 STEP_TIMEOUT = 30.0
 """Seconds for any other request to LiveKit."""
 
+_SLICE = 0.5
+"""Seconds that count once, however long the machine takes for them."""
+
 
 async def limited(step: Coroutine[Any, Any, T]) -> T:
-    """`step`, for 30 s at most.
+    """`step`, for 30 s in which the machine runs.
 
     Raises:
         LateError: It took longer.
     """
+    stepping = asyncio.create_task(step, name="step")
     try:
-        async with asyncio.timeout(STEP_TIMEOUT):
-            return await step
-    except TimeoutError as error:
-        raise LateError(f"LiveKit's SDK did not answer within {STEP_TIMEOUT:.0f} s") from error
+        for _ in range(round(STEP_TIMEOUT / _SLICE)):
+            await asyncio.wait({stepping}, timeout=_SLICE)
+            if stepping.done():
+                return stepping.result()
+        raise LateError(f"LiveKit's SDK did not answer within {STEP_TIMEOUT:.0f} s")
+    finally:
+        stepping.cancel()
 
 
 async def uncancelled(connect: Coroutine[Any, Any, None]) -> None:

@@ -12,10 +12,11 @@ from livekit import rtc
 from stack.address import Address
 from stack.caller.bounded import CONNECT_TIMEOUT, limited, uncancelled
 from stack.caller.voice import SAMPLE_RATE
+from stack.caller.watching import Watcher
 from stack.errors import StackError
 
 
-class Guest:
+class Guest(Watcher):
     """A human without a voice, as a context manager. May leave and join again.
 
     It publishes, because LiveKit tells others up to 3 s late that somebody came who does not.

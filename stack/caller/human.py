@@ -17,11 +17,10 @@ from stack.caller.captions import Caption, Captions
 from stack.caller.ears import Ear, Sound
 from stack.caller.microphone import Microphone
 from stack.caller.voice import SAMPLE_RATE, noise, speak
+from stack.caller.watching import Watcher
 from stack.errors import StackError
 from stack.local_models import transcribe
 from stack.until import until
-
-AGENT = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
 
 _PAUSE = 1.0
 """Seconds without sound after which somebody has finished: longer than the gaps between sentences."""
@@ -56,7 +55,7 @@ class Event:
     identity: str
 
 
-class Caller:
+class Caller(Watcher):
     """A human with a microphone and ears, as a context manager. It may leave and join again.
 
     Args:
@@ -266,42 +265,6 @@ class Caller:
     def sound_of(self, identity: str) -> Sound:
         """What was heard of a participant; empty when nothing was."""
         return self._sounds.setdefault(identity, Sound())
-
-    # Looking
-
-    @property
-    def room(self) -> rtc.Room:
-        if self._room is None:
-            raise StackError(f"{self.identity} is not in {self.room_name}")
-        return self._room
-
-    @property
-    def others(self) -> list[rtc.RemoteParticipant]:
-        """The participants it sees."""
-        return list(self.room.remote_participants.values())
-
-    @property
-    def agents(self) -> list[str]:
-        """Identities of the agents it sees."""
-        return [one.identity for one in self.others if one.kind == AGENT]
-
-    async def wait_for_agent(self, *, limit: float = 10) -> str:
-        """Identity of an agent, once one is in the room.
-
-        Raises:
-            LateError: None came.
-        """
-        agents = await until(lambda: self.agents, timeout=limit, what=f"an agent in {self.room_name}")
-        return agents[0]
-
-    async def wait_for_agent_gone(self, *, limit: float) -> float:
-        """When it was seen that no agent is in the room, in the loop's time.
-
-        Raises:
-            LateError: One stays.
-        """
-        await until(lambda: not self.agents, timeout=limit, what=f"no agent in {self.room_name}")
-        return asyncio.get_running_loop().time()
 
     async def __aenter__(self) -> Self:
         await self.join()

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from stack.caller.guest import Guest
 from stack.caller.human import Caller
 
 
 @asynccontextmanager
-async def all_in(callers: Sequence[Caller]) -> AsyncIterator[None]:
+async def all_in(callers: Sequence[Caller | Guest]) -> AsyncIterator[None]:
     """All join at the same time. All leave, one after the other, whatever becomes of the others.
 
     One who stays behind talks to an agent for as long as the program runs, and the machine has nothing left for

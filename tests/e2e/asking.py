@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from stack.caller import Caller
+from stack.caller import Guest
 from stack.errors import LateError
 from stack.rooms import Rooms
 from stack.worker import Worker
 
 
-async def wait_for_agent_asking_again(guest: Caller, worker: Worker, rooms: Rooms) -> bool:
+async def wait_for_agent_asking_again(guest: Guest, worker: Worker, rooms: Rooms) -> bool:
     """Wait until `guest` has an agent. Returns whether LiveKit had to be asked a second time.
 
     On a starved machine livekit-server drops a request before it asks any worker, and never asks again: somebody else

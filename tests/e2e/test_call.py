@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from stack.caller import Caller, all_in
+from stack.caller import Caller, Guest, all_in
+from stack.livekit_server import LiveKitServer
 from stack.local_models import LocalModels
 from stack.rooms import Rooms
 from stack.until import until, until_answered
@@ -85,10 +86,10 @@ async def test_a_whole_call(
 @pytest.mark.alone
 @pytest.mark.timeout(240)
 async def test_a_burst_of_ten_callers_is_taken_by_two_idle_processes(
-    caller: Callable[..., Caller], worker: Worker, rooms: Rooms, room: str
+    livekit: LiveKitServer, worker: Worker, rooms: Rooms, room: str
 ) -> None:
     names = [f"{room.removesuffix('-room')}-{number}-room" for number in range(10)]
-    burst = [caller(room_name=name) for name in names]
+    burst = [Guest(livekit.address, name) for name in names]
     async with all_in(burst):
         asked_again = await asyncio.gather(
             *(wait_for_agent_asking_again(one, worker, rooms) for one in burst)

@@ -13,7 +13,7 @@ from livekit import rtc
 from stack.caller import Caller, CallerProcess
 from stack.caller.bounded import uncancelled
 from stack.caller.captions import Captions
-from stack.caller.human import AGENT
+from stack.caller.watching import AGENT
 from stack.errors import LateError
 from stack.livekit_server import LiveKitServer
 from stack.local_models import LocalModels

@@ -105,6 +105,7 @@ async def test_a_killed_call_is_offline_at_once_because_its_worker_says_so(
     async with Caller(livekit.address, "agent-killed-room") as guest:
         await guest.wait_for_agent()
         await registry.wait_for("killed", status="running", timeout=15)
+        await registry.wait_for_line("killed")
         await until(lambda: len(worker.jobs()) == 1, timeout=15, what="one job")
         job = worker.job()
         job.kill()

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from session.recalling import BREAK
-from stack.caller import Caller, all_in
+from stack.caller import Caller, Guest, all_in
 from stack.kept_rooms import kept_rooms
 from stack.livekit_server import LiveKitServer
 from stack.local_models import LocalModels
@@ -168,7 +168,7 @@ async def test_a_frozen_agent_is_replaced_and_leaves_when_it_wakes(
         first = await guest.wait_for_agent()
         await room_is(registry, room, lambda seen: seen["phase"] == "active", "the room to be active")
         # One that freezes before its line is open is missed by its beats only, after 25 s.
-        await until_answered(lambda: _has_line(registry, room), timeout=20, what="the agent's line")
+        await registry.wait_for_line(room.removeprefix("agent-").removesuffix("-room"))
         job = worker.job_in(room)
         assert job is not None
         os.kill(job.pid, signal.SIGSTOP)
@@ -180,11 +180,6 @@ async def test_a_frozen_agent_is_replaced_and_leaves_when_it_wakes(
             lambda: _is_gone(worker, job.pid), timeout=30, what="the frozen agent's process to end"
         )
         assert [one.identity for one in await rooms.agents(room)] == [second]
-
-
-async def _has_line(registry: Registry, room: str) -> bool:
-    agent = await registry.agent(room.removeprefix("agent-").removesuffix("-room"))
-    return agent is not None and agent["hasLine"]
 
 
 async def _is_gone(worker: Worker, pid: int) -> bool:
@@ -264,7 +259,7 @@ async def test_a_burst_of_callers_gets_an_agent_each(
 ) -> None:
     """Complaint 39."""
     names = [f"{room.removesuffix('-room')}-{number}-room" for number in range(8)]
-    callers = [Caller(livekit.address, name) for name in names]
+    callers = [Guest(livekit.address, name) for name in names]
     async with all_in(callers):
         await asyncio.gather(*(caller.wait_for_agent(limit=25) for caller in callers))
         for name in names:

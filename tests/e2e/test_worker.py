@@ -14,7 +14,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from stack.caller import Caller
+from stack.caller import Caller, Guest
 from stack.errors import LateError
 from stack.livekit_server import LiveKitServer
 from stack.local_models import LocalModels
@@ -218,7 +218,7 @@ async def test_the_worker_does_not_grow_over_many_calls(
 
         async def visit(number: int) -> None:
             name = f"{room.removesuffix('-room')}-{number}-room"
-            async with Caller(livekit.address, name) as guest:
+            async with Guest(livekit.address, name) as guest:
                 if await wait_for_agent_asking_again(guest, worker, rooms):
                     lost.append(name)
 

@@ -33,21 +33,21 @@ def program(text: str, folder: Path) -> Child:
 
 
 async def up(child: Child) -> None:
-    await child.ready(lambda: "up" in child.log_text(), timeout=4)
+    await child.ready(lambda: "up" in child.log_text(), timeout=20)
 
 
 async def test_one_that_dies_before_it_is_ready_shows_its_log(tmp_path: Path) -> None:
     child = program("import sys; print('no port left'); sys.exit(4)", tmp_path)
     child.start()
     with pytest.raises(StackError, match="ended with code 4 before it was ready") as caught:
-        await child.ready(lambda: False, timeout=4)
+        await child.ready(lambda: False, timeout=20)
     assert "| no port left" in str(caught.value)
     assert str(tmp_path / "log") in str(caught.value)
 
 
 async def test_one_that_is_never_ready_shows_its_log(tmp_path: Path) -> None:
     async with program("import time; print('thinking'); time.sleep(60)", tmp_path) as child:
-        await until(lambda: "thinking" in child.log_text(), timeout=4, what="its line")
+        await until(lambda: "thinking" in child.log_text(), timeout=20, what="its line")
         with pytest.raises(StackError, match=r"waited 0\.1 s for program to be ready") as caught:
             await child.ready(lambda: False, timeout=0.1)
     assert "| thinking" in str(caught.value)
@@ -81,7 +81,7 @@ async def test_stop_ends_the_group_and_tells_who_was_left(tmp_path: Path) -> Non
     grandchild = int(child.log_text().split()[1])
     await child.stop()
     assert [entry.split()[0] for entry in child.left_behind] == [str(grandchild)]
-    await until(lambda: not lives(grandchild), timeout=2, what="the grandchild to end")
+    await until(lambda: not lives(grandchild), timeout=20, what="the grandchild to end")
 
 
 async def test_kill_ends_the_group(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ async def test_kill_ends_the_group(tmp_path: Path) -> None:
     grandchild = int(child.log_text().split()[1])
     child.kill()
     assert child.exit_code == -signal.SIGKILL
-    await until(lambda: not lives(grandchild), timeout=2, what="the grandchild to end")
+    await until(lambda: not lives(grandchild), timeout=20, what="the grandchild to end")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
@@ -112,7 +112,7 @@ async def test_it_dies_with_its_parent(tmp_path: Path) -> None:
     inner = int(parent.log_text().split()[1])
     assert lives(inner)
     parent.kill()
-    await until(lambda: not lives(inner), timeout=2, what="the inner process to end")
+    await until(lambda: not lives(inner), timeout=20, what="the inner process to end")
 
 
 async def test_stop_may_be_called_twice_and_before_start(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ async def test_a_second_start_has_a_log_of_its_own(tmp_path: Path) -> None:
     child = program("import sys; print('up'); sys.exit(1)", tmp_path)
     for _ in range(2):
         child.start()
-        await child.wait(timeout=4)
+        await child.wait(timeout=20)
         assert child.log_text() == "up\n"
     assert (tmp_path / "log").read_text() == "up\nup\n"
 

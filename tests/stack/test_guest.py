@@ -28,13 +28,13 @@ async def server(tmp_path: Path) -> AsyncIterator[LiveKitServer]:
 async def test_others_see_a_guest_come_and_go_at_once(server: LiveKitServer) -> None:
     async with Caller(server.address, ROOM, "ann") as ann:
         async with Guest(server.address, ROOM) as guest:
-            await until(lambda: ann.others, timeout=1, what="the guest")
+            await until(lambda: ann.others, timeout=2.5, what="the guest")
             with pytest.raises(StackError, match="guest is in agent-1-room already"):
                 await guest.join()
-        await until(lambda: not ann.others, timeout=1, what="the guest to be gone")
+        await until(lambda: not ann.others, timeout=2.5, what="the guest to be gone")
         await guest.leave()
         await guest.join()
-        await until(lambda: ann.others, timeout=1, what="the guest again")
+        await until(lambda: ann.others, timeout=2.5, what="the guest again")
         await guest.leave()
 
 
@@ -42,10 +42,10 @@ async def test_a_guest_of_a_deleted_room_is_lost_and_may_come_again(server: Live
     async with Rooms(server.address) as rooms, Attendance(rooms) as attendance:
         attendance.watch(ROOM)
         async with Guest(server.address, ROOM) as guest:
-            await until(lambda: attendance.latest(ROOM).humans == ("guest",), timeout=5, what="the guest")
+            await until(lambda: attendance.latest(ROOM).humans == ("guest",), timeout=20, what="the guest")
             assert not guest.is_lost
             await rooms.delete(ROOM)
-            await until(lambda: guest.is_lost, timeout=5, what="the guest to notice")
+            await until(lambda: guest.is_lost, timeout=20, what="the guest to notice")
             await guest.leave()
             await guest.join()
             assert guest.is_in

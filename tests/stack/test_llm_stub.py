@@ -256,7 +256,7 @@ async def test_who_goes_away_aborts_the_loading(stub: LlmStub, client: openai.As
     stub.behaviour = Behaviour.SLOW_LOAD
     with pytest.raises(openai.APITimeoutError):
         await ask(client.with_options(timeout=SHORT))
-    await until(lambda: stub.aborted, timeout=2, what="the stub to see it")
+    await until(lambda: stub.aborted, timeout=20, what="the stub to see it")
     stub.loading_for = 0
     await ask(client)
 
@@ -270,7 +270,7 @@ async def test_who_goes_away_in_the_middle_is_counted(stub: LlmStub, client: ope
             break
     assert text_of(heard).startswith(ANSWER + ANSWER)
     await client.close()
-    await until(lambda: stub.n_left == 1 and stub.n_open == 0, timeout=2, what="the stub to see it")
+    await until(lambda: stub.n_left == 1 and stub.n_open == 0, timeout=20, what="the stub to see it")
     assert not stub.aborted
 
 
@@ -370,7 +370,7 @@ async def test_its_end_ends_all_answers(stub: LlmStub, client: openai.AsyncOpenA
     stub.behaviour = Behaviour.SILENT
     async with asyncio.TaskGroup() as group:
         asking = [group.create_task(ends(client)) for _ in range(3)]
-        await until(lambda: len(stub.requests) == 3, timeout=2, what="three requests")
+        await until(lambda: len(stub.requests) == 3, timeout=20, what="three requests")
         assert stub.n_open == 3
         await (stub.kill() if is_hard else stub.stop())
     assert {task.result() for task in asking} == {"ReadError" if is_hard else "RemoteProtocolError"}
@@ -392,9 +392,9 @@ async def test_it_runs_as_a_program(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "stack.llm_stub", *options]
     async with Child(command, name="stub", log=tmp_path / "log") as child:
         url = f"http://127.0.0.1:{port}/v1"
-        await child.ready(lambda: url in child.log_text(), timeout=4)
+        await child.ready(lambda: url in child.log_text(), timeout=20)
         async with openai.AsyncOpenAI(base_url=url, api_key="key") as client:
             assert [model.id async for model in client.models.list()] == ["large", "small"]
             assert (await ask(client)).choices[0].finish_reason == "tool_calls"
         os.kill(child.pid, signal.SIGTERM)
-        assert await child.wait(timeout=2) == 0
+        assert await child.wait(timeout=20) == 0
