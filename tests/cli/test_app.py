@@ -105,7 +105,7 @@ def test_a_process_tells_its_error_in_one_line_and_ends_with_its_code(tmp_path: 
         capture_output=True,
         text=True,
         check=False,
-        timeout=5,
+        timeout=60,
     )
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == (

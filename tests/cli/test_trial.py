@@ -75,7 +75,7 @@ async def test_a_cancelled_watch_stops_its_command(registry: FakeRegistry) -> No
             duration=60,
         )
         task = asyncio.create_task(trial.run())
-        await until(lambda: trial.family is not None, timeout=3, what="the command")
+        await until(lambda: trial.family is not None, timeout=20, what="the command")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

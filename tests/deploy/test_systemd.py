@@ -43,7 +43,7 @@ def test_systemd_takes_it(unit: Path, tmp_path: Path) -> None:
         (commands / name).touch(mode=0o755)
     copy = tmp_path / unit.name
     copy.write_text(unit.read_text().replace(PLACE, str(tmp_path)))
-    done = subprocess.run([ANALYZE, "verify", copy], capture_output=True, text=True, timeout=15, check=False)
+    done = subprocess.run([ANALYZE, "verify", copy], capture_output=True, text=True, timeout=60, check=False)
     ours = [line for line in done.stderr.splitlines() if unit.stem in line]
     assert (done.returncode, ours) == (0, [])
 

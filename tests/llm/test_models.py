@@ -246,7 +246,7 @@ async def test_an_endpoint_is_selected_by_either_of_its_names(first: LlmStub, se
     second.models = ("stub", "large")
     discover = FakeDiscover(dataclasses.replace(at(second, deploy_id="seven"), models=("stub", "large")))
     async with models_of(first, discover=discover) as models:
-        await until(lambda: len(models.views()) == 2, timeout=3, what="the second one to be found")
+        await until(lambda: len(models.views()) == 2, timeout=20, what="the second one to be found")
         view = models.select("seven", model="large")
         assert view is not None
         assert (view.id, view.model, view.is_selected) == (f"{id_of(second)}/seven", "large", True)
@@ -317,14 +317,14 @@ async def test_the_end_leaves_nothing_behind(first: LlmStub, second: LlmStub) ->
     models = models_of(first, second, agent_health_check_enabled=True)
     await models.start()
     await models.complete(HELLO)
-    await until(lambda: second.n_probes == 1, timeout=3, what="a probe that hangs")
+    await until(lambda: second.n_probes == 1, timeout=20, what="a probe that hangs")
     tasks = {task for task in asyncio.all_tasks() if task.get_name().startswith("llm-")}
     assert tasks
     await models.aclose()
     await models.aclose()
     assert all(task.done() for task in tasks)
     gc.collect()  # a session that is not closed says so, and warnings are errors
-    await until(lambda: first.n_open + second.n_open == 0, timeout=3, what="the connections to end")
+    await until(lambda: first.n_open + second.n_open == 0, timeout=20, what="the connections to end")
 
 
 async def test_what_was_never_begun_can_be_ended() -> None:
@@ -344,7 +344,7 @@ async def test_one_asks_for_all_of_a_host(first: LlmStub, tmp_path: Path) -> Non
         first.behaviour = Behaviour.UNAUTHORIZED
         with pytest.raises(NoModelError):
             await other.complete(HELLO)
-        await until(lambda: one.views()[0].state is State.MISCONFIGURED, timeout=2, what="the other to know")
+        await until(lambda: one.views()[0].state is State.MISCONFIGURED, timeout=20, what="the other to know")
         assert first.n_chats == 1
 
 

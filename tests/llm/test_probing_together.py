@@ -160,10 +160,10 @@ async def test_a_model_that_loads_is_never_aborted(transport: Transport, first: 
     prober = prober_of(pool, transport, patience=0.1)
     pool.record(only, Outcome(met=Met.FAILED, reason="gone"))
     await prober.probe_all(limit=0.2)
-    await until(lambda: only.health.state is State.WARMING, timeout=2, what="it to be seen loading")
+    await until(lambda: only.health.state is State.WARMING, timeout=20, what="it to be seen loading")
     for _ in range(5):
         prober.probe_due()
-    await until(lambda: only.health.state is State.HEALTHY, timeout=3, what="it to have loaded")
+    await until(lambda: only.health.state is State.HEALTHY, timeout=20, what="it to have loaded")
     assert (first.aborted, first.n_chats) == (False, 1)
     await prober.aclose()
 

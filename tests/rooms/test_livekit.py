@@ -59,7 +59,7 @@ async def seen(livekit: LiveKit, room: str, is_so: Callable[[dict[str, bool]], b
         there = {one.identity: one.is_agent for one in await livekit.participants(room) or ()}
         return there if is_so(there) else None
 
-    return await until_answered(look, timeout=5, what="the list to be so")
+    return await until_answered(look, timeout=20, what="the list to be so")
 
 
 async def test_a_room_lists_who_is_in_it(stage: Stage, room: str) -> None:
@@ -183,7 +183,7 @@ async def test_agents_are_asked_to_leave(stage: Stage, room: str) -> None:
         people = await stage.livekit.participants(room) or ()
         return any(one.attributes.get(LEAVING) == "duplicate" for one in people) or len(people) == 1
 
-    await until_answered(told, timeout=5, what="the agent to say that it leaves")
+    await until_answered(told, timeout=20, what="the agent to say that it leaves")
 
 
 async def test_it_may_be_closed_twice(stage: Stage) -> None:

@@ -22,7 +22,7 @@ class _Work:
     def __call__(self, items: Sequence[int]) -> Sequence[int]:
         self.batches.append(list(items))
         self.began.release()
-        assert self.go.acquire(timeout=3)
+        assert self.go.acquire(timeout=20)
         if 13 in items:
             raise ValueError("thirteen")
         return [2 * item for item in items]
@@ -33,7 +33,7 @@ def _sized(items: Sequence[int]) -> Sequence[tuple[int, int]]:
 
 
 async def begun(work: _Work) -> None:
-    await asyncio.to_thread(work.began.acquire, timeout=3)
+    await asyncio.to_thread(work.began.acquire, timeout=20)
 
 
 async def test_what_comes_while_one_is_done_is_done_together() -> None:

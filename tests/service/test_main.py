@@ -70,7 +70,7 @@ async def ask(http: aiohttp.ClientSession, url: str, **sent: Any) -> dict[str, A
 
 
 async def ready(child: Child, url: str) -> None:
-    await child.ready(lambda: answers(f"{url}/ready"), timeout=10)
+    await child.ready(lambda: answers(f"{url}/ready"), timeout=_READY)
 
 
 async def test_its_life(run: Run, http: aiohttp.ClientSession, tmp_path: Path) -> None:
@@ -101,13 +101,13 @@ async def test_its_life(run: Run, http: aiohttp.ClientSession, tmp_path: Path) -
         assert (await ask(http, url, thread_id="t"))["response"] == "4 messages"
 
         child.signal(signal.SIGTERM)
-        assert await child.wait(timeout=10) == 0
+        assert await child.wait(timeout=_READY) == 0
         env_file.write_text(f"LLM_URLS=http://127.0.0.1:{port}/v1\n")
         child, url = await run()
         await ready(child, url)
         assert (await ask(http, url, thread_id="t"))["response"] == "6 messages"
         child.signal(signal.SIGINT)
-        assert await child.wait(timeout=10) == 130
+        assert await child.wait(timeout=_READY) == 130
         log = child.log_text()
         assert "Traceback" not in log
         assert "messages" not in log
@@ -124,7 +124,7 @@ async def test_sigterm_waits_for_an_answer_that_runs(run: Run, http: aiohttp.Cli
             await asyncio.sleep(0.02)
         child.signal(signal.SIGTERM)
         assert (await asking)["response"] == "It is a fine day today."
-        assert await child.wait(timeout=10) == 0
+        assert await child.wait(timeout=_READY) == 0
         log = child.log_text()
         for secret in (SECRET, token(sub="ann"), "fine day"):
             assert secret not in log

@@ -43,20 +43,20 @@ async def test_a_client_that_goes_away_ends_its_answer(
     models.gate = asyncio.Event()
     sent = {"message": "hi", "thread_id": "t", "stream": stream}
     asking = asyncio.create_task(http.post(f"{url}{PATH}", json=sent).__aenter__())
-    await until(lambda: models.n_open == 1, timeout=3, what="the question")
+    await until(lambda: models.n_open == 1, timeout=20, what="the question")
     if stream:
         (await asking).close()
     else:
         asking.cancel()
         await asyncio.wait({asking})
-    await until(lambda: models.n_closed_early == 1, timeout=3, what="the end of the answer")
-    await until(lambda: len(service.answers) == 0, timeout=3, what="the end of the request")
+    await until(lambda: models.n_closed_early == 1, timeout=20, what="the end of the answer")
+    await until(lambda: len(service.answers) == 0, timeout=20, what="the end of the request")
     models.gate = None
     assert list(await service.threads.recall(Key("", "t"))) == []
     async with http.post(f"{url}{PATH}", json=sent) as response:
         assert response.status == 200
     if not stream:
-        await until(lambda: b'status="499"} 1.0' in service.metrics.as_text(), timeout=3, what="the count")
+        await until(lambda: b'status="499"} 1.0' in service.metrics.as_text(), timeout=20, what="the count")
 
 
 async def test_a_client_that_does_not_read_is_cut_off(
@@ -74,8 +74,8 @@ async def test_a_client_that_does_not_read_is_cut_off(
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         client.connect(("127.0.0.1", int(url.rpartition(":")[2])))
         client.sendall(head(len(body)) + body)
-        await until(lambda: models.n_closed_early == 1, timeout=3, what="the end of the answer")
-        await until(lambda: len(service.answers) == 0, timeout=3, what="the end of the request")
+        await until(lambda: models.n_closed_early == 1, timeout=20, what="the end of the answer")
+        await until(lambda: len(service.answers) == 0, timeout=20, what="the end of the request")
         models.words = ("Fine.",)
         async with http.post(f"{url}{PATH}", json={"message": "and?", "thread_id": "t"}) as response:
             assert (await response.json())["response"] == "Fine."
@@ -94,7 +94,7 @@ async def test_who_waits_too_long_for_a_thread_is_told_so(
     models.gate = asyncio.Event()
     sent = {"message": "hi", "thread_id": "t"}
     first = asyncio.create_task(http.post(f"{url}{PATH}", json=sent))
-    await until(lambda: models.n_open == 1, timeout=3, what="the question")
+    await until(lambda: models.n_open == 1, timeout=20, what="the question")
     async with http.post(f"{url}{PATH}", json={**sent, "stream": stream}) as response:
         assert (response.status, response.headers["retry-after"]) == (409, "5")
         assert (await response.json())["error"]["code"] == "busy"

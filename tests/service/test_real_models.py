@@ -67,7 +67,7 @@ async def ask(http: aiohttp.ClientSession, url: str, **sent: Any) -> dict[str, A
 
 
 async def up(service: Service) -> None:
-    await until(lambda: service.is_ready, timeout=5, what="a model")
+    await until(lambda: service.is_ready, timeout=20, what="a model")
 
 
 async def state(http: aiohttp.ClientSession, url: str, path: str = "/") -> dict[str, Any]:
@@ -190,9 +190,9 @@ async def test_a_client_that_goes_away_says_nothing_about_the_model(
     await up(service)
     good.delay = 0.25
     asking = asyncio.create_task(ask(http, url))
-    await until(lambda: good.n_chats == 1, timeout=3, what="the question")
+    await until(lambda: good.n_chats == 1, timeout=20, what="the question")
     asking.cancel()
-    await until(lambda: good.n_left == 1, timeout=3, what="the client's end")
+    await until(lambda: good.n_left == 1, timeout=20, what="the client's end")
     good.delay = 0.0
     assert service.is_ready
     assert (await ask(http, url))["response"] == "Good day."

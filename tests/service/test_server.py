@@ -37,7 +37,7 @@ class _Served:
 
 async def served(service: Service, *, end_limit: float = 10.0) -> _Served:
     made = _Served(service, end_limit=end_limit)
-    await until(lambda: made.server.started, timeout=3, what="the server")
+    await until(lambda: made.server.started, timeout=20, what="the server")
     return made
 
 
@@ -52,9 +52,9 @@ async def test_running_answers_end_by_themselves_and_are_kept(
     asking = asyncio.create_task(
         http.post(f"{server.url}/poll_requests", json={"message": "hi", "thread_id": "t"})
     )
-    await until(lambda: models.n_open == 2, timeout=3, what="both questions")
+    await until(lambda: models.n_open == 2, timeout=20, what="both questions")
     ending = asyncio.create_task(server.end())
-    await until(lambda: service.answers.is_closing, timeout=3, what="the end")
+    await until(lambda: service.answers.is_closing, timeout=20, what="the end")
     with pytest.raises(aiohttp.ClientConnectorError):
         await http.get(f"{server.url}/health")
     assert not ending.done()
@@ -75,7 +75,7 @@ async def test_answers_that_do_not_end_are_cut_in_time_and_told_so(
     sent = {"message": "hi", "messages": [{"role": "user", "content": "hi"}]}
     stream = await http.post(f"{server.url}{address}", json={**sent, "stream": True})
     asking = asyncio.create_task(http.post(f"{server.url}{address}", json=sent))
-    await until(lambda: models.n_open == 2, timeout=3, what="both questions")
+    await until(lambda: models.n_open == 2, timeout=20, what="both questions")
     assert await server.end() < 1.5
     whole = await asking
     assert (whole.status, whole.headers["retry-after"]) == (503, "5")
@@ -98,7 +98,7 @@ async def test_a_client_that_does_not_read_does_not_hold_up_the_end(
             b"POST /poll_requests HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
             + body
         )
-        await until(lambda: models.n_open == 1, timeout=3, what="the question")
+        await until(lambda: models.n_open == 1, timeout=20, what="the question")
         assert await server.end() < 1.5
         assert not server.server.server_state.connections
     assert models.n_closed_early == 1

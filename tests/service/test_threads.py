@@ -143,7 +143,7 @@ async def test_a_locked_database_is_done_without_and_comes_back(
         assert asyncio.get_running_loop().time() - began_at < 2, "nobody waits for what is away"
         other.execute("ROLLBACK")
         other.close()
-        await until(lambda: threads.trouble is None, timeout=3, what="the database")
+        await until(lambda: threads.trouble is None, timeout=20, what="the database")
         await threads.remember(A, "q3", "a3")
         assert (await texts(threads, A))[-2:] == ["q3", "a3"]
     told = [record.getMessage() for record in caplog.records if record.name == "service.threads"]
@@ -163,7 +163,7 @@ async def test_a_database_that_is_not_there_at_the_start(
         await threads.recall(A)
     async with watched(threads):
         (tmp_path / "file").unlink()
-        await until(lambda: threads.trouble is None, timeout=3, what="the database")
+        await until(lambda: threads.trouble is None, timeout=20, what="the database")
         await threads.remember(A, "q", "a")
         assert await texts(threads, A) == ["q", "a"]
     store.close()
@@ -176,7 +176,7 @@ async def test_a_file_that_is_taken_away_is_made_anew(threads: Threads, path: Pa
             file.unlink()
         with pytest.raises(ForgetfulError):
             await threads.remember(A, "q", "a")
-        await until(lambda: threads.trouble is None, timeout=3, what="the database")
+        await until(lambda: threads.trouble is None, timeout=20, what="the database")
         await threads.remember(A, "new", "life")
         assert await texts(threads, A) == ["new", "life"]
 
@@ -221,6 +221,6 @@ async def test_tidying_goes_on_by_itself(
     monkeypatch.setattr(threads_module, "TIDY_INTERVAL", 0.02)
     await threads.remember(A, "q", "a")
     async with watched(threads):
-        await until(lambda: threads.n_threads == 1, timeout=3, what="a count")
+        await until(lambda: threads.n_threads == 1, timeout=20, what="a count")
         clock.pass_by(3_600)
-        await until(lambda: threads.n_threads == 0, timeout=3, what="tidying")
+        await until(lambda: threads.n_threads == 0, timeout=20, what="tidying")

@@ -51,7 +51,7 @@ async def test_a_process_beats_from_its_beginning_to_its_goodbye() -> None:
         told = beating(url)
         told.begin("the incarnation")
         told.begin("another")
-        await until(lambda: taken, timeout=3, what="the first beat")
+        await until(lambda: taken, timeout=20, what="the first beat")
         await told.say_goodbye("humans_left")
         await told.say_goodbye("twice")
     assert taken[0].incarnation == "the incarnation"

@@ -248,7 +248,7 @@ async def test_what_comes_later_is_for_the_next_call(tmp_path: Path) -> None:
     await fetched.refresh(SEVEN)
     assert (slow.n_answered, name_of(tmp_path)) == (0, "Seven")
     slow.may_answer.set()
-    await until(lambda: name_of(tmp_path) == "Eight", timeout=4, what="the other profile")
+    await until(lambda: name_of(tmp_path) == "Eight", timeout=20, what="the other profile")
 
 
 async def test_an_agent_without_a_profile_is_known_too(tmp_path: Path) -> None:

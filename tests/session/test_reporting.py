@@ -105,10 +105,10 @@ async def test_a_call_is_told_from_its_beginning_to_its_end() -> None:
     async with serving() as registry, reporting(RegistryApi(registry.url)) as told:
         told.begin("life", usage=usage)
         told.count(humans(1))
-        await until(lambda: registry.reports, timeout=2, what="the first report")
+        await until(lambda: registry.reports, timeout=20, what="the first report")
         told.take(said("Hello."))
         told.take(said("Is there a pool?"))
-        await until(lambda: len(registry.texts("life")) == 2, timeout=2, what="the turns")
+        await until(lambda: len(registry.texts("life")) == 2, timeout=20, what="the turns")
         assert await told.end("operator", exit_code=0, timeout=2)
     incarnation, last = registry.reports[-1]
     assert (incarnation, last.resumes, last.most_humans) == ("life", "old", 1)
@@ -386,9 +386,9 @@ async def test_what_is_said_is_kept_from_a_registry_that_lies_and_never_logged(
         registry.misbehave = answer
         told.begin("life", usage=usage)
         told.take(said("my card number is 4711"))
-        await until(lambda: registry.n_asked >= 2, timeout=3, what="two tries")
+        await until(lambda: registry.n_asked >= 2, timeout=20, what="two tries")
         registry.misbehave = None
-        await until(lambda: told.is_heard, timeout=3, what="the registry to be heard")
+        await until(lambda: told.is_heard, timeout=20, what="the registry to be heard")
         assert registry.texts("life") == ["my card number is 4711"]
     assert actions(caplog)
     assert "4711" not in "".join(str(line.__dict__) for line in caplog.records)

@@ -32,7 +32,8 @@ PATIENCE = 20_000
 expect.set_options(timeout=PATIENCE)
 
 Open = Callable[..., Awaitable[Page]]
-"""Opens a path in a browser of its own: ``open("/", width=360, dark=True, javascript=False)``."""
+"""Opens a path in a browser of its own: ``open("/", width=360, dark=True, javascript=False)``.
+With ``asks=False`` it looks at the registry only when it is told to, not now and then."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -178,7 +179,13 @@ async def open_page(browser: Browser, site: Site, contexts: list[BrowserContext]
     """Opens pages of the site, each in a browser profile of its own. Errors of scripts fail the test."""
 
     async def opened(
-        path: str = "/", *, width: int = 1400, dark: bool = False, javascript: bool = True, url: str = ""
+        path: str = "/",
+        *,
+        width: int = 1400,
+        dark: bool = False,
+        javascript: bool = True,
+        asks: bool = True,
+        url: str = "",
     ) -> Page:
         context = await browser.new_context(
             viewport={"width": width, "height": 900},
@@ -188,6 +195,8 @@ async def open_page(browser: Browser, site: Site, contexts: list[BrowserContext]
         )
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
+        if not asks:
+            await context.add_init_script("window.setInterval = () => 0;")
         page = await context.new_page()
         await page.goto((url or site.url) + path)
         return page

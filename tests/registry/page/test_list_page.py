@@ -121,7 +121,7 @@ async def test_a_registry_that_has_just_started_says_whom_it_waits_for(
     await expect(notice).to_contain_text("not live: the registry does not answer")
     await expect(page.locator("#pulse .word")).to_have_text("not live")
     await site.up()
-    await expect(notice).to_be_hidden(timeout=8_000)
+    await expect(notice).to_be_hidden()
     await expect(page.locator(".notices")).to_contain_text("waiting for beats of 1 agent")
     await expect(row(page, "ada").locator(".badge")).to_have_text("UNKNOWN")
     await agents.beat("ada")

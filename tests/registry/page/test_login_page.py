@@ -39,7 +39,7 @@ async def test_the_token_is_asked_for_once(open_page: Open, build: Build) -> Non
     await again.wait_for_url(f"{site.url}/?status=error")  # known already: not asked again
     await page.get_by_role("button", name="Log out").click()
     assert page.url == f"{site.url}/login"
-    await expect(again.locator("#not-live")).to_contain_text("does not know this browser", timeout=8_000)
+    await expect(again.locator("#not-live")).to_contain_text("does not know this browser")
 
 
 async def test_the_login_is_a_form_without_scripts_too(open_page: Open, build: Build) -> None:

@@ -269,15 +269,15 @@ async def test_a_camera_that_is_allowed_after_the_call_stays_closed(open_page: O
     given = {"url": "ws://localhost:7880", "token": "any", "room": "agent-ada-room", "identity": "guest"}
     await page.route("**/api/livekit/token", lambda route: route.fulfill(json=given))
     await page.get_by_role("button", name="Join the call").click()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await called.wait()
     # Its button is shown for agents with eyes.
     await page.evaluate("document.getElementById('talk-camera').click()")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await page.evaluate("window.__asked")
     await page.get_by_role("button", name="Leave").click()
     await expect(page.get_by_role("button", name="Join again")).to_be_enabled()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await page.evaluate("() => { window.__allow(); return window.__stopped; }")
     await expect(page.locator("#talk-says")).to_have_text("You have left the call.")
 

@@ -53,7 +53,7 @@ def other(url: str) -> Iterator[KeeperLock]:
 
 
 def soon(lock: KeeperLock) -> None:
-    asyncio.run(until(lambda: lock.try_acquire() or None, timeout=5, what="the lock"))
+    asyncio.run(until(lambda: lock.try_acquire() or None, timeout=20, what="the lock"))
 
 
 def test_a_new_lock_is_not_held(lock: KeeperLock) -> None:
