@@ -13,7 +13,7 @@ from registry.fleet import Fleet
 from registry.records import Status
 from registry.status import STALLED, TIMED_OUT, Verdict, judge, lag_class
 from rooms.picture import Health, SessionSeen
-from wire import AgentIdError, Beat, CallFacts, Kind, Said, parse_agent_id
+from wire import AgentIdError, CallFacts, Kind, Said, parse_agent_id
 
 _PER_ROOM = 8
 """Sessions of a room that are remembered: the latest."""
@@ -232,7 +232,6 @@ class RoomBeats:
             grace_ends_at = known
         return SessionSeen(
             row_id=beat.agent_id,
-            agent_id=_agent_id(beat),
             incarnation=beat.incarnation,
             health=health,
             since=old.since if old is not None and old.health is health else now,
@@ -279,11 +278,6 @@ def _own_verdict(agent: Agent, fleet: Fleet) -> Verdict:
         limits=fleet.limits,
         is_cut_off=fleet.cut_off_at is not None,
     )
-
-
-def _agent_id(beat: Beat) -> str:
-    """A session's row is named after its agent, and its room where that has another name."""
-    return beat.agent_id.partition("@")[0]
 
 
 def _served_by(row_id: str) -> str:

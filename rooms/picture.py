@@ -96,7 +96,6 @@ class SessionSeen:
     row_id: str
     """Of its row among the agents."""
 
-    agent_id: str
     incarnation: str
     health: Health
     since: float

@@ -120,7 +120,6 @@ class OnlyLock:
 def session(room: str, *, suffix: str = "", health: Health = Health.ALIVE) -> SessionSeen:
     return SessionSeen(
         row_id=room,
-        agent_id=room,
         incarnation=f"{room}{suffix}",
         health=health,
         since=0.0,

@@ -53,12 +53,6 @@ async def test_a_row_that_leaves_the_page_says_nothing_any_more() -> None:
         assert p.rooms[-1] == ROOM
 
 
-async def test_the_agent_of_a_row_is_what_stands_before_the_room() -> None:
-    async with play() as p:
-        p.session(row="7@lobby", room="lobby")
-        assert (p.seen(room="lobby").agent_id, p.seen(room="lobby").row_id) == ("7", "7@lobby")
-
-
 async def test_only_the_latest_sessions_of_a_room_are_remembered() -> None:
     async with play() as p:
         for number in range(20):

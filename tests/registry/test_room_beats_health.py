@@ -64,7 +64,7 @@ async def test_how_a_session_is(happens: Callable[[Play], object], health: Healt
         happens(p)
         seen = p.seen()
         assert (seen.health, seen.is_guess) == (health, is_guess)
-        assert (seen.row_id, seen.agent_id, seen.host) == ("1", "1", "here")
+        assert (seen.row_id, seen.host) == ("1", "here")
         if health is not Health.ALIVE:
             assert seen.since == p.now
             assert seen.cause

@@ -36,7 +36,6 @@ def a_session(
     """The session of incarnation `name`, whose health has been so for `ago` seconds."""
     given: dict[str, Any] = {
         "row_id": "1",
-        "agent_id": "1",
         "incarnation": name,
         "health": health,
         "since": NOW - ago,

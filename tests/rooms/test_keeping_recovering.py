@@ -39,11 +39,11 @@ async def test_the_successor_of_an_agent_that_was_asked_for_by_its_id_is_the_sam
     async with stage(FakeLiveKit(worker_takes=0.3)) as s:
         s.livekit.join(ROOM, "ann")
         s.livekit.agent(ROOM, "b", agent_id="other")
-        s.beats.say(ROOM, "b", agent_id="other")
+        s.beats.say(ROOM, "b")
         s.keeping.wake(None)
         await asyncio.sleep(5)
         s.livekit.leave(ROOM, "ai-other-b")
-        s.beats.say(ROOM, "b", Health.GONE, agent_id="other")
+        s.beats.say(ROOM, "b", Health.GONE)
         s.keeping.wake(None)
         await asyncio.sleep(5)
         assert [json.loads(metadata) for _, metadata in s.livekit.done("dispatch")] == [
