@@ -31,6 +31,9 @@ _MENDING = 6.0
 """Seconds until a model that is well again is known to be. One that was misconfigured is not yet: it is tried again
 after a minute, and the next row begins with what is known of it."""
 
+_SAID_AGAIN = 32.0
+"""Seconds after which the agent says again that no model answers: the next question is asked later than that."""
+
 _FIRST, _SECOND = "The elephants are dancing in the garden.", "The tigers are sleeping on the roof."
 _BEHAVIOURS = (
     Behaviour.HANG,
@@ -101,7 +104,7 @@ async def failing(behaviours: tuple[Behaviour, ...], *, has_other: bool) -> list
             what = f"{behaviour.value}, {'another is well' if has_other else 'alone'}"
             rows.append(Row(what, [took], text, call.goes_on))
             first.behaviour = Behaviour.OK
-            await asyncio.sleep(_MENDING)
+            await asyncio.sleep(_MENDING if has_other else _SAID_AGAIN)
     return rows
 
 
@@ -109,7 +112,8 @@ async def killed(n: int) -> Row:
     """The only server dies in the middle of a turn: its connections break before the first word."""
     took, texts, goes_on = [], [], True
     async with LlmStub(answer=_FIRST) as stub, Call(stub) as call:
-        for _ in range(n):
+        for number in range(n):
+            await asyncio.sleep(_SAID_AGAIN if number else 0)
             stub.delay = 1.0
             n_chats = stub.n_chats
 
