@@ -49,10 +49,8 @@ def create_app(registry: Registry) -> ASGIApp:
     """The application for a registry that runs."""
     app = FastAPI(title="Roomkeeper registry", version=VERSION)
     app.router.routes.insert(0, WebSocketRoute(LINE_PATH, registry.lines.serve))
-    app.include_router(api_router(registry))
-    app.include_router(trpc_router(registry))
-    app.include_router(health_router(registry))
-    app.include_router(page_router(registry))
+    for router in (api_router, trpc_router, health_router, page_router):
+        app.router.routes += router(registry).routes  # `include_router` would look at each function once more
     app.mount("/static", static_files(), name="static")
     answer_errors(app)
     describe(app)

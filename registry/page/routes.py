@@ -44,5 +44,5 @@ def page_router(registry: Registry) -> APIRouter:
         login_router,
         talk_router,
     ):
-        router.include_router(part(registry))
+        router.routes += part(registry).routes
     return router
