@@ -38,11 +38,13 @@ class BadRequestError(LlmError):
     Args:
         message: The server's words, which may quote the request: for the one who asked, and for no log.
         status: HTTP status that it answered, 400 to 422.
+        endpoint_id: Who refused; None = there is only one who could.
     """
 
-    def __init__(self, message: str, *, status: int) -> None:
+    def __init__(self, message: str, *, status: int, endpoint_id: str | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.endpoint_id = endpoint_id
 
 
 class UnknownModelError(LlmError):

@@ -66,8 +66,9 @@ class _Asked:
     is_answered: bool = False
 
     @property
-    def refusal(self) -> AskingError | None:
-        return next((error for error in self.tried.values() if error.is_refusal), None)
+    def refusal(self) -> tuple[str, AskingError] | None:
+        """The id of the endpoint that has refused the request, and how."""
+        return next(((name, error) for name, error in self.tried.items() if error.is_refusal), None)
 
 
 class Router:
@@ -172,7 +173,8 @@ class Router:
 
     def _why_not(self, asked: _Asked) -> LlmError:
         if asked.refusal is not None:
-            return BadRequestError(told(asked.refusal), status=asked.refusal.status or 400)
+            endpoint_id, error = asked.refusal
+            return BadRequestError(told(error), status=error.status or 400, endpoint_id=endpoint_id)
         why = {endpoint_id: error.outcome.reason for endpoint_id, error in asked.tried.items()}
         return NoModelError({**self._pool.reasons(), **why})
 

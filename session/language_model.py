@@ -60,6 +60,8 @@ class RoutedModel(llm.LLM[Any]):
         self._wanted = profile.model
         self._prefer = prefer
         self._answered_by = None if first is None else (first.model.model, first.model.provider)
+        self.endpoint_id: str | None = None
+        """Of the one that answered last; None = none of `models` did."""
         self._options: dict[str, Any] = {}
         if profile.temperature is not None:
             self._options["temperature"] = profile.temperature
@@ -115,10 +117,12 @@ class RoutedModel(llm.LLM[Any]):
         """The model that comes before all others has answered."""
         if self.first is not None:
             self._answered_by = (self.first.model.model, self.first.model.provider)
+            self.endpoint_id = None
 
     def _on_begin(self, endpoint_id: str, model: str) -> None:
         host = next((view.host for view in self._models.views() if view.id == endpoint_id), endpoint_id)
         self._answered_by = (model, host)
+        self.endpoint_id = endpoint_id
 
 
 class _Stream(llm.LLMStream):
@@ -133,6 +137,7 @@ class _Stream(llm.LLMStream):
         tools: list[llm.Tool],
     ) -> None:
         super().__init__(model, chat_ctx=chat_ctx, tools=tools, conn_options=NO_RETRY)
+        self._model = model
         self._on_whole = model.on_whole
         self._on_blind = model.on_blind
         self._on_first = model.on_first
@@ -171,7 +176,7 @@ class _Stream(llm.LLMStream):
             BadRequestError: It is refused however little it is.
         """
         context = self._chat_ctx
-        is_blind = False
+        is_blind, refused_by = False, None
         for tries_left in reversed(range(SHORTENINGS + 1)):
             try:
                 has_answered = await ask(context)
@@ -182,7 +187,7 @@ class _Stream(llm.LLMStream):
                 if not tries_left or (blind is None and len(shorter.items) == len(context.items)):
                     raise
                 # Only if nothing else has to be left out was it the pictures; 413 is about their size.
-                is_blind = blind is not None and error.status != _TOO_LARGE
+                is_blind, refused_by = blind is not None and error.status != _TOO_LARGE, error.endpoint_id
                 # Most often it is longer than what the model can hold, and grows with each turn.
                 logger.warning(
                     "a model refused the conversation, it is shown less of it",
@@ -190,7 +195,8 @@ class _Stream(llm.LLMStream):
                 )
                 context = shorter
             else:
-                if has_answered and is_blind:
+                # Another one that answers may see well.
+                if has_answered and is_blind and refused_by in (None, self._model.endpoint_id):
                     self._on_blind()
                 return has_answered
         return False

@@ -47,6 +47,19 @@ class Refusing(FakeModels):
         yield {"id": "c", "choices": [{"index": 0, "delta": {"content": "Hm."}, "finish_reason": "stop"}]}
 
 
+class Together(Refusing):
+    """One that sees nothing, and then another one that nobody has shown anything."""
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        try:
+            async for chunk in super().stream(request):
+                if request.on_begin is not None:
+                    request.on_begin("another", "m")
+                yield chunk
+        except BadRequestError as error:
+            raise BadRequestError("no", status=error.status, endpoint_id="blind") from error
+
+
 class Plugin(acme_plugin.LLM):
     """The same, of a plugin."""
 
@@ -88,6 +101,17 @@ async def test_who_is_blind(most: int, sees: bool, status: int, is_told: bool, i
     assert bool(told) is is_told
     assert fallbacks.texts == ()
     assert bool(models.requests) is not is_plugin
+
+
+async def test_who_answers_for_one_that_is_blind_is_not_called_so() -> None:
+    model = RoutedModel(
+        cast(Models, Together(most=N_MESSAGES, sees=False, status=400)), DEFAULT_PROFILE, first=None
+    )
+    told: list[bool] = []
+    model.on_blind = lambda: told.append(True)
+    async with model.chat(chat_ctx=seen()) as stream:
+        assert (await stream.collect()).text == "Hm."
+    assert told == []
 
 
 @pytest.mark.looptime
