@@ -276,8 +276,8 @@ async def test_a_thread_that_begins_with_an_answer_is_shown_from_its_first_quest
 async def test_without_its_database_the_chat_goes_on_and_says_so(
     service: Service, models: FakeModels, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(threads_module, "STORE_TIMEOUT", 0.05)
     await service.chat.answer(ask("before"))
+    monkeypatch.setattr(threads_module, "STORE_TIMEOUT", 0.05)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     try:
@@ -292,6 +292,7 @@ async def test_without_its_database_the_chat_goes_on_and_says_so(
     finally:
         other.execute("ROLLBACK")
         other.close()
+    monkeypatch.undo()
     await service.threads.open()
     answer = await service.chat.answer(ask("after"))
     assert (answer.warning, shown(models)[0]) == (None, "user: before")
