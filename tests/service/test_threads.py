@@ -127,9 +127,9 @@ async def test_nobody_waits_for_ever_for_a_turn(threads: Threads, monkeypatch: p
 async def test_a_locked_database_is_done_without_and_comes_back(
     threads: Threads, path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    await threads.remember(A, "q", "a")
     monkeypatch.setattr(threads_module, "STORE_TIMEOUT", 0.05)
     monkeypatch.setattr(threads_module, "OPEN_TIMEOUT", 0.05)
-    await threads.remember(A, "q", "a")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     async with watched(threads):
@@ -143,6 +143,8 @@ async def test_a_locked_database_is_done_without_and_comes_back(
         assert asyncio.get_running_loop().time() - began_at < 2, "nobody waits for what is away"
         other.execute("ROLLBACK")
         other.close()
+        monkeypatch.setattr(threads_module, "STORE_TIMEOUT", 20.0)
+        monkeypatch.setattr(threads_module, "OPEN_TIMEOUT", 20.0)
         await until(lambda: threads.trouble is None, timeout=20, what="the database")
         await threads.remember(A, "q3", "a3")
         assert (await texts(threads, A))[-2:] == ["q3", "a3"]
