@@ -36,7 +36,8 @@ class Deadline:
         self._told.put(seconds)
 
     def _run(self) -> None:
-        ends_at = time.monotonic() + self._told.get()
+        seconds = self._told.get()  # which may be long after the process began
+        ends_at = time.monotonic() + seconds
         while (left := ends_at - time.monotonic()) > 0:
             try:
                 ends_at = min(ends_at, self._told.get(timeout=left) + time.monotonic())

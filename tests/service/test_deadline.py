@@ -24,6 +24,17 @@ def test_the_process_ends_at_the_deadline_and_not_before(codes: queue.SimpleQueu
     assert time.monotonic() - began_at >= 0.1
 
 
+def test_the_time_counts_from_when_it_is_told_however_long_the_process_runs(
+    codes: queue.SimpleQueue[int],
+) -> None:
+    deadline = Deadline(exit_process=codes.put)
+    time.sleep(0.4)
+    began_at = time.monotonic()
+    deadline.within(0.3)
+    assert codes.get(timeout=20) == 1
+    assert time.monotonic() - began_at >= 0.3
+
+
 def test_nothing_ends_before_it_is_told_to(codes: queue.SimpleQueue[int]) -> None:
     Deadline(exit_process=codes.put)
     with pytest.raises(queue.Empty):
