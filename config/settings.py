@@ -150,7 +150,7 @@ class Settings(LanguageModelSettings):
     """Host that beats tell; unset = this machine's name."""
 
     agent_port: int | None = Field(default=None, ge=0, le=65_535)
-    """Port that beats tell, where the agent serves one."""
+    """Port that beats tell, where the agent serves one; `python -m service` listens on it, on 8080 if unset."""
 
     agent_deployment: Literal["local", "cloud"] = "local"
     """Where the agents run, for the page's badge."""

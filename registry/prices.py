@@ -158,7 +158,7 @@ class Prices:
         provider, model = str(used.get("provider", "")), str(used.get("model", ""))
         is_local = used.get("is_local") is True or _is_local(provider)
         if used.get("is_local") is True:  # by the protocol of a provider, whose names are not the models'
-            provider, model = "this machine", _ROLES[0 if seconds else 1] if seconds or spoken else model
+            provider, model = "this machine", _ROLES[1 if spoken else 0] if seconds or spoken else model
         price = Price() if is_local else self.of(model)
         dollars = None
         if price is not None:

@@ -203,8 +203,10 @@ class Reporting:
         return 0.0
 
     def _marked(self, used: dict[str, Any]) -> dict[str, Any]:
-        """With ``is_local`` where the model costs nothing: its name may be that of one that does."""
-        return {**used, "is_local": True} if used.get("type") in self._local_usage else used
+        """With ``is_local`` where the model is one's own: the names are those of the provider whose protocol it has."""
+        if used.get("type") not in self._local_usage:
+            return used
+        return {**used, "provider": "this machine", "model": "", "is_local": True}
 
     def _failed(self, error: RegistryApiError) -> float:
         if not self._failures:

@@ -76,6 +76,7 @@ class Registry(Lifetime):
             StackError: It ends or is not ready in time; with the last lines of its log.
         """
         async with AsyncExitStack() as undo:
+            (self.folder / "agents.toml").touch()  # none is defined, which is no mistake
             self.child.start()
             undo.callback(self.child.kill)
             await self.child.ready(lambda: answers(f"{self.url}/readyz"), timeout=_READY_TIMEOUT)

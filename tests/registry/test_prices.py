@@ -63,7 +63,13 @@ def test_what_is_charged_by_nothing_is_left_out() -> None:
 
 def test_models_of_this_machine_are_not_called_by_their_protocols_names() -> None:
     heard = {"provider": "Deepgram", "model": "nova-3", "audio_duration": 60, "is_local": True}
-    said = {"provider": "Deepgram", "model": "aura-2-andromeda-en", "characters_count": 9, "is_local": True}
+    said = {
+        "provider": "Deepgram",
+        "model": "aura-2-andromeda-en",
+        "characters_count": 9,
+        "audio_duration": 1.2,
+        "is_local": True,
+    }
     costs = Prices().estimate([heard, said]).models
     assert [(cost.provider, cost.model) for cost in costs] == [
         ("this machine", "speech to text"),

@@ -336,7 +336,10 @@ async def test_what_a_model_of_one_s_own_has_used_is_marked(api: FakeApi, loopti
     async with reporting(api, local_usage={"stt_usage"}) as told:
         told.begin("life", usage=used)
         await asyncio.sleep(2)
-    assert api.reports[0].usage == ({"type": "stt_usage", "is_local": True}, {"type": "llm_usage"})
+    assert api.reports[0].usage == (
+        {"type": "stt_usage", "provider": "this machine", "model": "", "is_local": True},
+        {"type": "llm_usage"},
+    )
 
 
 @pytest.mark.looptime

@@ -85,6 +85,8 @@ export class View {
     this.drawState(facts);
     this.drawSayings(sayings(facts));
     this.lobby.hidden = !isInLobby;
+    // The button takes of their height.
+    if (isInLobby && !this.wasInLobby) this.lines.scrollTop = this.lines.scrollHeight;
     this.join.disabled = !isInLobby;
     this.join.textContent = joinWord(facts.ending);
     this.leave.disabled = isInLobby;

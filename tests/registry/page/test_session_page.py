@@ -166,20 +166,17 @@ async def test_new_turns_appear_by_themselves(open_page: Open, site: Site) -> No
     await expect(page.locator(".turn.of-assistant p")).to_have_text("<b>Hi</b>")
 
 
-async def test_a_turn_is_on_an_open_page_within_a_second(
+async def test_a_turn_is_on_an_open_page_at_once(
     open_page: Open, site: Site, http: aiohttp.ClientSession
 ) -> None:
     report = {"agentId": "1", "rowId": "1", "room": "agent-1-room"}
     address = f"{site.url}/api/sessions/one"
     await http.put(address, json=report)
-    page = await open_page("/sessions/one")
+    page = await open_page("/sessions/one", asks=False)
     await expect(page.locator("#pulse")).to_have_text("live")
-    # The page looks by itself every 2 s; what a message brings comes sooner. Twice, so that no such look helps both.
     for number in range(2):
         before = await page.locator(".turn").count()
         turn = {"number": number, "role": "user", "text": f"turn {number}"}
         async with http.put(address, json=report | {"turns": [turn]}) as taken:
             assert taken.status == 200
-        began_at = asyncio.get_running_loop().time()
         await expect(page.locator(".turn")).to_have_count(before + 1)
-        assert asyncio.get_running_loop().time() - began_at < 1.9

@@ -102,6 +102,14 @@ _REMEMBER = """(text) => {
 }"""
 
 
+_IS_SEEN = """() => {
+  const line = document.querySelector("#talk-lines li:last-child");
+  const { left, top, width, height } = line.getBoundingClientRect();
+  return line.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+}"""
+"""Whether nothing lies on the last line."""
+
+
 async def opened(open_page: Open, kept: Kept, *, script: str = "", width: int = 1400) -> Page:
     """The page of ada, loaded after `script` has changed the browser."""
     page = await open_page("/healthz", width=width)
@@ -312,6 +320,7 @@ async def test_what_was_said_is_there_after_a_reload_until_the_human_leaves(
     await page.get_by_role("button", name="Leave").click()
     await expect(page.get_by_role("button", name="Join again")).to_be_enabled()
     assert await page.evaluate("sessionStorage.getItem('roomkeeper.talk.lines.ada')") is None
+    assert await page.evaluate(_IS_SEEN), "the last line can still be read"
     await page.evaluate(_REMEMBER, "Of a call that the human has joined anew since.")
     await page.get_by_role("button", name="Join again").click()
     assert await page.evaluate("sessionStorage.getItem('roomkeeper.talk.lines.ada')") is None
