@@ -44,7 +44,7 @@ def agents_table(agents: Iterable[Agent], *, folds: bool = True) -> Table:
             Shortened(agent.agent_id),
             one_line(agent.kind),
             Shortened(_process(agent)),
-            words(_room(agent.call), folds=folds),
+            words(_room(agent), folds=folds),
             ago(agent.beat_age),
             words(agent.why, folds=folds),
         )
@@ -186,8 +186,11 @@ def _process(agent: Agent) -> str:
     return f"{one_line(agent.host or '?')}/{agent.process_id}"
 
 
-def _room(call: Call | None) -> str:
+def _room(agent: Agent) -> str:
+    call = agent.call
     if call is None:
         return ""
+    if agent.is_over:  # what it told last is so no more
+        return one_line(call.room)
     n = len(call.humans)
     return f"{one_line(call.room)} ({n} human{'s' if n != 1 else ''}, {one_line(call.phase)})"

@@ -48,4 +48,12 @@ class BadRequestError(LlmError):
 
 
 class UnknownModelError(LlmError):
-    """Nothing has the id or name that was asked for; the message lists what there is."""
+    """Nothing has the id or name that was asked for; the message lists what there is.
+
+    Args:
+        is_endpoint_known: It is the model's name that is wrong.
+    """
+
+    def __init__(self, message: str, *, is_endpoint_known: bool = False) -> None:
+        super().__init__(message)
+        self.is_endpoint_known = is_endpoint_known

@@ -100,7 +100,7 @@ def error_of(
     )
 
 
-_REFUSED = "it refuses the request"
+_REFUSED = "the server refuses the request"
 
 
 def _judged(status: int, body: Any, lower: str, *, model: str | None) -> tuple[Met, str, bool]:

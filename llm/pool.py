@@ -290,7 +290,10 @@ class Pool:
             known = ", ".join(one.endpoint.deploy_id or one.endpoint.id for one in members) or "none"
             raise UnknownModelError(f"there is no endpoint {name!r}; known: {known}")
         if model is not None and found.models and not serves(found.models, model):
-            raise UnknownModelError(f"{name} has no model {model!r}; it has {', '.join(found.models[:20])}")
+            raise UnknownModelError(
+                f"{name} has no model {model!r}; it has {', '.join(found.models[:20])}",
+                is_endpoint_known=True,
+            )
         if found.health.state is State.MISCONFIGURED and model != found.chosen_model:
             found.health = Health(since=self._clock())  # the model may have been what was wrong
         found.chosen_model = model

@@ -25,4 +25,6 @@ class LockError(RoomsError):
 
 def no_room(name: str) -> NoRoomError:
     """LiveKit has no room of this name."""
-    return NoRoomError(f"LiveKit has no room {name[:80]!r}; `GET /api/livekit/rooms` lists those it has")
+    return NoRoomError(
+        f"LiveKit has no room {name[:80]!r}; `roomkeeper rooms` and `GET /api/livekit/rooms` list those it has"
+    )

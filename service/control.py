@@ -77,7 +77,8 @@ def control_router(service: Service) -> APIRouter:
         try:
             service.models.select(deploy_id, model=model)
         except UnknownModelError as error:
-            raise UnknownError(str(error), param="deploy_id") from error
+            param = "model" if error.is_endpoint_known else "deploy_id"
+            raise UnknownError(str(error), param=param) from error
         return _json(open_view(service))
 
     @router.post("/refresh_config", tags=["settings"])

@@ -10,8 +10,8 @@ MAX_NAME = 300
 """Characters. A model that is a file has its path for a name."""
 
 _NOT_CHAT_NAME = re.compile(
-    r"embed|rerank|whisper(?!er)|stable-?diffusion|dall-?e"
-    r"|(?<![a-z0-9])(bge|e5|gte|minilm|tts|stt|asr|vad|moderation|transcribe)(?![a-z0-9])"
+    r"embed|rerank|whisper(?!er)|stable-?diffusion|dall-?e|tts(?![a-z0-9])"
+    r"|(?<![a-z0-9])(bge|e5|gte|minilm|stt|asr|vad|moderation|transcribe)(?![a-z0-9])"
 )
 _NOT_CHAT_TYPES = (
     "embed", "rerank", "whisper", "automatic-speech", "text-to-", "feature-extraction", "audio", "tts", "stt",

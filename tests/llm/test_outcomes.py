@@ -70,7 +70,7 @@ def test_each_status_means_something(
         (403, "no", "the key is refused (HTTP 403)"),
         (404, "no such model", "it has no model x (HTTP 404)"),
         (404, "", "nothing answers at this URL (HTTP 404)"),
-        (400, "what?", "it refuses the request (HTTP 400)"),
+        (400, "what?", "the server refuses the request (HTTP 400)"),
         (429, "slow down", "too many requests (HTTP 429)"),
         (503, "Loading model", "it loads its model (HTTP 503)"),
         (529, "", "it is too busy (HTTP 529)"),
@@ -98,8 +98,13 @@ def test_the_reason_never_holds_what_the_server_says(status: int, had_own_wish: 
 @pytest.mark.parametrize(
     ("status", "message", "is_model_missing", "reason"),
     [
-        (404, "No endpoints found that support tool use.", False, "it refuses the request (HTTP 404)"),
-        (403, "this was flagged", False, "it refuses the request (HTTP 403)"),
+        (
+            404,
+            "No endpoints found that support tool use.",
+            False,
+            "the server refuses the request (HTTP 404)",
+        ),
+        (403, "this was flagged", False, "the server refuses the request (HTTP 403)"),
         (
             404,
             "The model `y` does not exist",
@@ -107,7 +112,7 @@ def test_the_reason_never_holds_what_the_server_says(status: int, had_own_wish: 
             "it does not have the model that was asked for (HTTP 404)",
         ),
         (400, "The model y does not exist", True, "it does not have the model that was asked for (HTTP 400)"),
-        (400, "too long", False, "it refuses the request (HTTP 400)"),
+        (400, "too long", False, "the server refuses the request (HTTP 400)"),
     ],
 )
 def test_what_a_request_wished_for_itself_is_no_fault_of_the_endpoint(

@@ -249,8 +249,9 @@ def test_another_model_is_tried_at_once(pool: Pool) -> None:
 def test_unknown_names_tell_what_there_is(pool: Pool) -> None:
     with pytest.raises(UnknownModelError, match="no endpoint 'd'; known: a, b, c"):
         pool.select("d")
-    with pytest.raises(UnknownModelError, match="a has no model 'x'; it has m"):
+    with pytest.raises(UnknownModelError, match="a has no model 'x'; it has m") as caught:
         pool.select("a", model="x")
+    assert caught.value.is_endpoint_known
     assert pool.selected is None
     pool.replace_all([])
     with pytest.raises(UnknownModelError, match="known: none"):

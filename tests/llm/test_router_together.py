@@ -185,7 +185,7 @@ async def test_one_error_of_the_server_does_not_take_out_the_last_that_answers()
 
 async def test_the_servers_words_reach_only_who_asked(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
-    outcome = Outcome(met=Met.CANCELLED, reason="it refuses the request (HTTP 400)")
+    outcome = Outcome(met=Met.CANCELLED, reason="the server refuses the request (HTTP 400)")
     quoting = AskingError(outcome, status=400, is_refusal=True, words="no template for SECRET")
     stage = RouterStage(plays(quoting), plays(server_error(words="SECRET broke it")))
     with pytest.raises(BadRequestError, match=r"HTTP 400\): no template for SECRET"):

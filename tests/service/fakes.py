@@ -141,6 +141,8 @@ class FakeModels:
         }:
             known = ", ".join(each.deploy_id or each.id for each in self.endpoints)
             raise UnknownModelError(f"there is no endpoint {name!r}; known: {known}")
+        if model == "nope":
+            raise UnknownModelError(f"{name} has no model {model!r}; it has fake-1", is_endpoint_known=True)
         self.selected.append((name, model))
         return self.current
 

@@ -110,6 +110,9 @@ async def test_a_model_that_is_not_there(client: httpx.AsyncClient, models: Fake
     response = await client.post("/select_model", json={"deploy_id": "nope"})
     assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
     assert "known: 127.0.0.1:11434, d-7" in response.json()["error"]["message"]
+    assert response.json()["error"]["param"] == "deploy_id"
+    response = await client.post("/select_model", json={"deploy_id": "d-7", "model": "nope"})
+    assert (response.status_code, response.json()["error"]["param"]) == (404, "model")
 
 
 @pytest.mark.parametrize(

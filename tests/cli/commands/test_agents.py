@@ -32,6 +32,16 @@ def test_the_table_tells_what_one_wants_to_know(registry: FakeRegistry, run: Run
     assert result.stderr == "3 agents\n"
 
 
+@pytest.mark.parametrize("status", ["stopped", "offline"])
+def test_of_a_call_that_is_over_the_room_is_told_and_no_phase(
+    registry: FakeRegistry, run: Run, status: str
+) -> None:
+    registry.add(agent_json("ada", call=CALL, kind="session", status=status))
+    line = run("agents").stdout.splitlines()[1]
+    assert "agent-7-room" in line
+    assert "active" not in line
+
+
 def test_a_pipe_gets_all_of_a_long_id_and_no_colours(registry: FakeRegistry, run: Run) -> None:
     registry.add(agent_json(LONG_ID, name="N" * 200, status="error"))
     result = run("agents")

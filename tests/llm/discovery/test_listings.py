@@ -20,7 +20,7 @@ CHAT = [
 NOT_CHAT = [
     "nomic-embed-text:latest", "text-embedding-3-small", "Qwen/Qwen3-Embedding-8B", "embeddinggemma", "whisper-1",
     "Systran/faster-whisper-small", "BAAI/bge-m3", "intfloat/e5-large", "jina-reranker-v1", "all-minilm:33m", "tts-1",
-    "stablediffusion", "dall-e-3", "silero-vad-ggml", "gpt-4o-transcribe", "Alibaba-NLP/gte-Qwen2",
+    "nanotts", "stablediffusion", "dall-e-3", "silero-vad-ggml", "gpt-4o-transcribe", "Alibaba-NLP/gte-Qwen2",
 ]  # fmt: skip
 
 
