@@ -25,6 +25,9 @@ PAUSE = 10.0
 """Seconds in which a registry that did not answer is not asked again: one that swallows requests would cost
 every caller a second."""
 
+_QUICK = 0.1
+"""Seconds. One that fails sooner, as one does that is being restarted, may be asked each time."""
+
 _MOST_REMEMBERED = 1_000
 """Agents."""
 
@@ -77,6 +80,7 @@ class FetchedProfiles:
             await asyncio.wait(asking)
 
     async def _ask(self, agent_id: AgentId) -> None:
+        began_at = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(FETCH_TIMEOUT):
                 await self._refresh(agent_id)
@@ -86,9 +90,9 @@ class FetchedProfiles:
                 extra={"action": "profile.bad_answer", "agent_id": agent_id, "error": str(error)},
             )
         except OSError as error:  # a TimeoutError is one, and may be the disk's
-            self._failed(str(error) or f"no answer within {FETCH_TIMEOUT:g} s")
+            self._failed(str(error) or f"no answer within {FETCH_TIMEOUT:g} s", began_at)
         except RegistryApiError as error:
-            self._failed(str(error))
+            self._failed(str(error), began_at)
         else:
             self._worked()
 
@@ -111,8 +115,10 @@ class FetchedProfiles:
     def _path(self, agent_id: AgentId) -> Path:
         return self._folder / f"{agent_id}.json"
 
-    def _failed(self, error: str) -> None:
-        self._paused_until = asyncio.get_running_loop().time() + PAUSE
+    def _failed(self, error: str, began_at: float) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - began_at > _QUICK:
+            self._paused_until = now + PAUSE
         if not self._is_failing:
             self._is_failing = True
             logger.warning(

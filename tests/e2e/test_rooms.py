@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from session.fetched_profiles import PAUSE
 from session.recalling import BREAK
 from stack.caller import Caller, Guest, all_in
 from stack.kept_rooms import kept_rooms
@@ -289,10 +290,16 @@ async def test_a_stored_profile_is_what_the_agent_is(
     agent_id = room.removeprefix("agent-").removesuffix("-room")
     profile = {"name": "Bertha", "prompt": "You are Bertha.", "greeting": "Good evening."}
     await registry.post("/api/agents/register", {"agentId": agent_id, "profile": profile})
-    async with Caller(livekit.address, room) as guest:
-        await guest.wait_for_agent()
-        agents = await rooms.agents(room)
-        assert [one.name for one in agents] == ["Bertha"]
+    for _ in range(3):
+        async with Caller(livekit.address, room) as guest:
+            await guest.wait_for_agent()
+            (agent,) = await rooms.agents(room)
+        if agent.name == "Bertha":
+            break
+        # A registry that did not answer within a second, on a machine with too much to do, is not asked for ten.
+        assert worker.records("profile.away"), worker.log_text()[-4000:]
+        await asyncio.sleep(PAUSE)
+    assert agent.name == "Bertha"
     ended = await until_answered(lambda: _ended(registry, room), timeout=30, what="the session to end")
     assert (ended["closeReason"], ended["exitCode"], ended["mostHumans"]) == ("humans_left", 0, 1)
 

@@ -175,6 +175,25 @@ async def test_a_registry_that_swallows_requests_costs_one_second_in_ten(
     assert actions(caplog) == ["profile.away", "profile.back"]
 
 
+@pytest.mark.looptime
+async def test_a_registry_that_is_started_again_is_asked_at_once(tmp_path: Path, looptime: float) -> None:
+    class Restarting(BlackHole):
+        async def profile(self, agent_id: AgentId, *, etag: str | None, timeout: float) -> StoredProfile:
+            self.asked_at.append(asyncio.get_running_loop().time())
+            if not self.answers:
+                raise RegistryApiError("connection refused")
+            return StoredProfile(profile=Profile(name="Bertha", prompt="You are Bertha."))
+
+    registry = Restarting()
+    fetched = FetchedProfiles(cast(RegistryApi, registry), folder=tmp_path)
+    await fetched.refresh(SEVEN)
+    registry.answers = True
+    await fetched.refresh(SEVEN)
+    assert len(registry.asked_at) == 2
+    assert name_of(tmp_path) == "Bertha"
+    assert looptime < PAUSE
+
+
 # -- what a call waits for it
 
 
