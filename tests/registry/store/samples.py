@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from registry.records import AgentRow, Change, Forced, Reason, Status
+from tests.registry.agent_rows import agent_row
 from wire import Beat, CallFacts, Deployment, Guest, Hint, Joining, Kind, ModelFacts, Said, SwitchFacts
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 890_123, tzinfo=UTC)
@@ -94,20 +95,8 @@ FULL_ROW = AgentRow(
 
 def agent(agent_id: str = "bob", *, status: Status = Status.RUNNING, heard_at: datetime = NOW) -> AgentRow:
     """One that says as little as it can."""
-    return AgentRow(
-        beat=Beat(agent_id=agent_id, incarnation="1", sequence=0, status=Said.RUNNING),
-        status=status,
-        health=None,
-        reasons=(),
-        cause=None,
-        forced=None,
-        heard_at=heard_at,
-        first_seen_at=NOW,
-        status_since=NOW,
-        error_at=None,
-        active_at=None,
-        updated_at=NOW,
-    )
+    beat = Beat(agent_id=agent_id, incarnation="1", sequence=0, status=Said.RUNNING)
+    return dataclasses.replace(agent_row(beat, at=NOW, status=status), health=None, heard_at=heard_at)
 
 
 def agent_saying(**fields: object) -> AgentRow:
